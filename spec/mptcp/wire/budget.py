@@ -1,0 +1,164 @@
+"""What fits in the 40 octets of options, in which order, and what gives way.
+
+RFC 8684 appendix A counts what the usual options take. The layouts are those that Linux sends, so
+that middleboxes have seen them: timestamps behind two NOPs, MPTCP last, all on 4-octet borders.
+"""
+
+from typing import Final
+
+from mptcp.parameters import OPTION_SPACE
+from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
+from mptcp.wire.dss import Dss
+from mptcp.wire.endings import Experimental, Fail, FastClose, TcpReset
+from mptcp.wire.handshake import (
+    CapableAck,
+    CapableData,
+    CapableSyn,
+    CapableSynAck,
+    CapableSynV0,
+    JoinAck,
+    JoinSyn,
+    JoinSynAck,
+)
+from mptcp.wire.options import (
+    NOP,
+    EndOfList,
+    FastOpen,
+    Leftover,
+    MaximumSegmentSize,
+    NoOperation,
+    Option,
+    Sack,
+    SackPermitted,
+    Timestamps,
+    Unknown,
+    WindowScale,
+)
+
+# How much an option is needed, least first.
+EXTRA: Final = 0  # unknown, experimental: nobody relies on it
+SACK: Final = 1  # block by block; a hint (RFC 8684 appendix A names it first)
+COOKIE: Final = 2  # costs a round trip at the start
+BARE_ACK: Final = 3  # a Data ACK alone: the next segment repeats it
+REASON: Final = 4  # of a reset
+SIGNAL: Final = 5  # addresses and priorities: the caller sends them again by themselves
+ENDING: Final = 6  # MP_FAIL, MP_FASTCLOSE
+SETUP: Final = 7  # MP_CAPABLE, MP_JOIN, and a mapping: the segment is worth nothing without
+TCP: Final = 8  # [R7323-3.2-02] timestamps once agreed are on each segment; MSS, window scale
+
+
+def compute_length(options: tuple[Option, ...]) -> int:
+    """Octets of the area that these options take when emitted, padding included."""
+    length = 0
+    for option in options:
+        length += len(option.emit())
+    return (length + 3) & ~3
+
+
+def arrange(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
+    """The options of ``wanted`` that fit, in the order and with the NOPs of Linux.
+
+    Padding gives way first, then SACK blocks, then whole options, the least needed first and of
+    equals the last. Compare with ``wanted`` to see what did: the same objects come back.
+    """
+    kept = [one for one in wanted if not isinstance(one, (NoOperation, EndOfList, Leftover))]
+    length = _count(kept)
+    while length > OPTION_SPACE:
+        _give_way(kept)
+        length = _count(kept)
+    kept.sort(key=_compute_place)
+    padded = _pad(kept)
+    if compute_length(padded) <= OPTION_SPACE:
+        return padded
+    return tuple(kept)
+
+
+def _count(options: list[Option]) -> int:
+    """Octets without any padding."""
+    length = 0
+    for option in options:
+        length += len(option.emit())
+    return length
+
+
+def _give_way(kept: list[Option]) -> None:
+    """Take the last of the least needed options out, or one block out of SACK."""
+    least, place = TCP + 1, 0
+    for at, option in enumerate(kept):
+        need = compute_need(option)
+        if need <= least:
+            least, place = need, at
+    option = kept[place]
+    if isinstance(option, Sack) and len(option.blocks) > 1:
+        kept[place] = Sack(option.blocks[:-1])
+    else:
+        del kept[place]
+
+
+def compute_need(option: Option) -> int:
+    """How much ``option`` is needed, EXTRA … TCP."""
+    if isinstance(option, (MaximumSegmentSize, WindowScale, SackPermitted, Timestamps)):
+        return TCP
+    if isinstance(option, Dss):
+        return BARE_ACK if option.mapping is None else SETUP
+    if isinstance(option, Sack):
+        return SACK
+    if isinstance(option, (AddAddr, AddAddrEcho, AddAddrV0, RemoveAddr, Prio, PrioV0)):
+        return SIGNAL
+    if isinstance(option, (Fail, FastClose)):
+        return ENDING
+    if isinstance(option, TcpReset):
+        return REASON
+    if isinstance(option, FastOpen):
+        return COOKIE
+    if isinstance(option, (Unknown, Experimental)):
+        return EXTRA
+    return SETUP
+
+
+def _compute_place(option: Option) -> int:
+    """Where Linux writes ``option``; those with the same place keep the order they came in."""
+    if isinstance(option, MaximumSegmentSize):
+        return 0
+    if isinstance(option, SackPermitted):
+        return 1
+    if isinstance(option, Timestamps):
+        return 2
+    if isinstance(option, WindowScale):
+        return 3
+    if isinstance(option, Sack):
+        return 4
+    if isinstance(option, FastOpen):
+        return 5
+    if isinstance(option, (Unknown, Experimental)):
+        return 10
+    if isinstance(option, Dss):
+        return 7
+    if isinstance(option, TcpReset):
+        return 9
+    if isinstance(
+        option,
+        (CapableSyn, CapableSynV0, CapableSynAck, CapableAck, CapableData, JoinSyn, JoinSynAck, JoinAck),
+    ):
+        return 6
+    return 8
+
+
+def _pad(ordered: list[Option]) -> tuple[Option, ...]:
+    """NOPs before TCP's own options, behind the others, so that each ends on a 4-octet border."""
+    area: list[Option] = []
+    length = 0
+    for at, option in enumerate(ordered):
+        size = len(option.emit())
+        padding = -(length + size) % 4
+        paired = isinstance(option, SackPermitted) and at + 1 < len(ordered)
+        if paired and isinstance(ordered[at + 1], Timestamps):
+            padding = 0  # the two fill three words together
+        in_front = isinstance(option, (MaximumSegmentSize, SackPermitted, Timestamps, WindowScale, Sack))
+        if in_front:
+            area += [NOP] * padding
+        area.append(option)
+        if not in_front:
+            area += [NOP] * padding
+        length += size + padding
+    return tuple(area)

@@ -1,0 +1,210 @@
+"""IPv4 (RFC 791) and IPv6 (RFC 8200) headers: as much as an end host of TCP needs.
+
+IPv4 options are skipped; IPv6 extension headers are walked. Fragments are Malformed: TCP avoids
+them (DF is set, the MSS is kept), and reassembly is the business of whoever owns the device.
+"""
+
+from typing import Final, final
+
+from mptcp.errors import Malformed, Refused
+from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
+from mptcp.values import Address, Value
+from mptcp.wire.checksum import compute_checksum, compute_sum
+from mptcp.wire.octets import emit_16, emit_32, u16, u32
+
+ICMP: Final = 1  # protocol numbers
+TCP: Final = 6
+ICMPV6: Final = 58
+
+HOP_BY_HOP: Final = 0  # IPv6 extension headers, RFC 8200 §4
+ROUTING: Final = 43
+FRAGMENT: Final = 44
+DESTINATION: Final = 60
+
+DONT_FRAGMENT: Final = 0x4000
+MORE_AND_OFFSET: Final = 0x3FFF
+
+
+@final
+class Datagram(Value):
+    """An IP header, and where in its packet the octets of the upper layer lie: [start, end).
+
+    ``protocol`` is the upper layer's, behind all extension headers. ``traffic_class`` holds DSCP
+    and ECN. ``identification`` is IPv4's, 16 bits; for IPv6 it is the flow label, 20 bits.
+    """
+
+    __match_args__ = (
+        "version",
+        "source",
+        "destination",
+        "protocol",
+        "hop_limit",
+        "traffic_class",
+        "identification",
+        "start",
+        "end",
+    )
+
+    def __init__(
+        self,
+        version: int,
+        source: Address,
+        destination: Address,
+        protocol: int,
+        hop_limit: int,
+        traffic_class: int,
+        identification: int,
+        start: int,
+        end: int,
+    ) -> None:
+        self.version: Final = version
+        self.source: Final = source
+        self.destination: Final = destination
+        self.protocol: Final = protocol
+        self.hop_limit: Final = hop_limit
+        self.traffic_class: Final = traffic_class
+        self.identification: Final = identification
+        self.start: Final = start
+        self.end: Final = end
+
+
+def parse(packet: bytes) -> Datagram:
+    """The IP header at the start of ``packet``; Malformed if it is cut, damaged or a fragment."""
+    if len(packet) < IPV4_HEADER:
+        raise Malformed(len(packet), "the packet is shorter than an IP header")
+    version = packet[0] >> 4
+    if version == 4:
+        return _parse_4(packet)
+    if version == 6:
+        return _parse_6(packet, 0, True)
+    raise Malformed(0, "the version is neither 4 nor 6")
+
+
+def parse_quoted(packet: bytes, start: int) -> Datagram:
+    """The IP header at ``start``, quoted in an ICMP message: the packet behind it may be cut off.
+
+    Only ``source``, ``destination``, ``protocol`` and ``start`` mean anything.
+    """
+    if start >= len(packet):
+        raise Malformed(len(packet), "nothing is quoted")
+    if packet[start] >> 4 == 6:
+        return _parse_6(packet, start, False)
+    header = (packet[start] & 0xF) << 2
+    if packet[start] >> 4 != 4 or header < IPV4_HEADER:
+        raise Malformed(start, "what is quoted is not an IP header")
+    if start + header > len(packet):
+        raise Malformed(len(packet), "the quoted IP header is cut")
+    if u16(packet, start + 6) & 0x1FFF:
+        raise Malformed(start + 6, "a later fragment is quoted")
+    return Datagram(
+        4,
+        packet[start + 12 : start + 16],
+        packet[start + 16 : start + 20],
+        packet[start + 9],
+        packet[start + 8],
+        packet[start + 1],
+        u16(packet, start + 4),
+        start + header,
+        len(packet),
+    )
+
+
+def _parse_4(packet: bytes) -> Datagram:
+    """RFC 791 §3.1."""
+    header = (packet[0] & 0xF) << 2
+    end = u16(packet, 2)
+    if header < IPV4_HEADER or end < header:
+        raise Malformed(0, "the IPv4 header or total length is too small")
+    if end > len(packet):
+        raise Malformed(len(packet), "the IPv4 packet is cut")
+    fragment = u16(packet, 6)
+    if fragment & MORE_AND_OFFSET:
+        raise Malformed(6, "IPv4 fragment")
+    # [R9293-3.9.2-02] options are skipped, but they count in the header's checksum
+    if compute_sum(packet, 0, header) != 0xFFFF:
+        raise Malformed(10, "wrong IPv4 header checksum")
+    return Datagram(
+        4, packet[12:16], packet[16:20], packet[9], packet[8], packet[1], u16(packet, 4), header, end
+    )
+
+
+def _parse_6(packet: bytes, start: int, whole: bool) -> Datagram:
+    """RFC 8200 §3 and §4; unless ``whole`` the packet may be cut off behind the headers."""
+    at = start + IPV6_HEADER
+    end = len(packet)
+    if at > end:
+        raise Malformed(end, "the IPv6 header is cut")
+    if whole:
+        end = at + u16(packet, start + 4)
+        if end > len(packet):
+            raise Malformed(len(packet), "the IPv6 packet is cut")
+    first = u32(packet, start)
+    protocol = packet[start + 6]
+    while protocol in (HOP_BY_HOP, ROUTING, DESTINATION, FRAGMENT):
+        if at + 8 > end:
+            raise Malformed(at, "an IPv6 extension header is cut")
+        if protocol == HOP_BY_HOP and at != start + IPV6_HEADER:
+            raise Malformed(at, "hop-by-hop options that do not come first")
+        length = (packet[at + 1] + 1) << 3
+        if protocol == FRAGMENT:
+            length = 8
+            if u16(packet, at + 2) & 0xFFF9:
+                raise Malformed(at + 2, "IPv6 fragment")
+        if protocol == ROUTING and packet[at + 3] and whole:
+            raise Malformed(at + 3, "source route with segments left")
+        if at + length > end:
+            raise Malformed(at, "an IPv6 extension header is cut")
+        protocol = packet[at]
+        at += length
+    return Datagram(
+        6,
+        packet[start + 8 : start + 24],
+        packet[start + 24 : start + 40],
+        protocol,
+        packet[start + 7],
+        first >> 20 & 0xFF,
+        first & 0xFFFFF,
+        at,
+        end,
+    )
+
+
+def emit_header(
+    source: Address,
+    destination: Address,
+    protocol: int,
+    length: int,
+    hop_limit: int = 64,
+    traffic_class: int = 0,
+    identification: int = 0,
+) -> bytes:
+    """The header before ``length`` octets of ``protocol``; of IPv4 with DF set.
+
+    Refused for addresses of two families and for more octets than the length field can say.
+    """
+    if len(source) != len(destination) or len(source) not in (4, 16):
+        raise Refused("both addresses have 4 octets, or both have 16")
+    if len(source) == 16:
+        if length > 0xFFFF:
+            raise Refused("too long for IPv6")
+        first = 6 << 28 | (traffic_class & 0xFF) << 20 | identification & 0xFFFFF
+        last = bytes((protocol, hop_limit))
+        return emit_32(first) + emit_16(length) + last + source + destination
+    if length > 0xFFFF - IPV4_HEADER:
+        raise Refused("too long for IPv4")
+    head = (
+        bytes((0x45, traffic_class))
+        + emit_16(IPV4_HEADER + length)
+        + emit_16(identification & 0xFFFF)
+        + emit_16(DONT_FRAGMENT)
+        + bytes((hop_limit, protocol))
+    )
+    tail = source + destination
+    total = compute_sum(head, 0, 10) + compute_sum(tail, 0, 8)
+    return head + emit_16(compute_checksum(total)) + tail
+
+
+def compute_pseudo_sum(source: Address, destination: Address, protocol: int, length: int) -> int:
+    """The sum of the pseudo-header that TCP and ICMPv6 checksums cover (RFC 9293 §3.1, 8200 §8.1)."""
+    total = compute_sum(source, 0, len(source), protocol + (length & 0xFFFF) + (length >> 16))
+    return compute_sum(destination, 0, len(destination), total)

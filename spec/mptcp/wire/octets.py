@@ -1,0 +1,43 @@
+"""Numbers in octets: big-endian, unsigned, as every header of this folder has them.
+
+The one place that knows how; a caller makes sure first that the octets are there.
+"""
+
+from librt.strings import read_i16_be, read_i32_be, read_i64_be
+
+from mptcp.numbers import MASK_16, MASK_32
+
+
+def u16(octets: bytes, at: int) -> int:
+    """The 16-bit number whose first octet is ``octets[at]``."""
+    number: int = read_i16_be(octets, at)
+    return number & MASK_16
+
+
+def u32(octets: bytes, at: int) -> int:
+    """The 32-bit number whose first octet is ``octets[at]``."""
+    number: int = read_i32_be(octets, at)
+    return number & MASK_32
+
+
+def u64(octets: bytes, at: int) -> int:
+    """The 64-bit number whose first octet is ``octets[at]``."""
+    number: int = read_i64_be(octets, at)
+    if number < 0:
+        return number + 0x1_0000_0000_0000_0000
+    return number
+
+
+def emit_16(number: int) -> bytes:
+    """``number`` in two octets."""
+    return number.to_bytes(2, "big")
+
+
+def emit_32(number: int) -> bytes:
+    """``number`` in four octets."""
+    return number.to_bytes(4, "big")
+
+
+def emit_64(number: int) -> bytes:
+    """``number`` in eight octets."""
+    return number.to_bytes(8, "big")

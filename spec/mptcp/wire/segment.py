@@ -1,0 +1,243 @@
+"""The TCP segment: RFC 9293 §3.1, its options, and the way back to octets."""
+
+from typing import Final, final
+
+from mptcp.errors import Malformed, Refused
+from mptcp.numbers import MASK_16, MASK_32
+from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
+from mptcp.values import Address, Port, Text, Value
+from mptcp.wire import addresses, dss, endings, handshake, options
+from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum, fold
+from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, emit_header
+from mptcp.wire.octets import emit_16, emit_32, u16, u32
+from mptcp.wire.options import END, END_OF_LIST, NO_OPERATION, NOP, EndOfList, Leftover, Option, Unknown
+
+FIN: Final = 0x01  # flags; RFC 9293 §3.1
+SYN: Final = 0x02
+RST: Final = 0x04
+PSH: Final = 0x08
+ACK: Final = 0x10
+URG: Final = 0x20
+ECE: Final = 0x40  # RFC 3168 §6.1
+CWR: Final = 0x80
+
+
+@final
+class Segment(Value):
+    """One segment with the addresses around it. ``text_length`` is the octets of ``text``.
+
+    ``window`` is the field, not yet scaled; ``urgent`` the urgent pointer. ``options`` are all
+    that stand in the header, padding included, in their order.
+    """
+
+    __match_args__ = (
+        "source",
+        "destination",
+        "source_port",
+        "destination_port",
+        "sequence",
+        "acknowledgment",
+        "flags",
+        "window",
+        "urgent",
+        "options",
+        "text",
+    )
+
+    def __init__(
+        self,
+        source: Address,
+        destination: Address,
+        source_port: Port,
+        destination_port: Port,
+        sequence: int,
+        acknowledgment: int,
+        flags: int,
+        window: int,
+        urgent: int,
+        options: tuple[Option, ...],
+        text: tuple[Text, ...],
+    ) -> None:
+        if (source_port | destination_port | window | urgent) & ~MASK_16:
+            raise Refused("ports, window and urgent pointer have 16 bits")
+        if (sequence | acknowledgment) & ~MASK_32:
+            raise Refused("sequence and acknowledgment numbers have 32 bits")
+        if flags & ~0xFF:
+            raise Refused("there are 8 flags")
+        length = 0
+        for piece in text:
+            length += piece.end - piece.start
+        self.source: Final = source
+        self.destination: Final = destination
+        self.source_port: Final = source_port
+        self.destination_port: Final = destination_port
+        self.sequence: Final = sequence
+        self.acknowledgment: Final = acknowledgment
+        self.flags: Final = flags
+        self.window: Final = window
+        self.urgent: Final = urgent
+        self.options: Final = options
+        self.text: Final = text
+        self.text_length: Final = length
+
+
+@final
+class Outgoing(Value):
+    """A packet on its way out: ``header`` (IP, TCP, options) and the pieces of the text behind it.
+
+    ``segment_size`` 0: the packet goes out as it is. Otherwise the device cuts the text into
+    segments of that size (all with this header's options) and finishes the TCP checksum, whose
+    field holds the sum of the pseudo-header only.
+    """
+
+    __match_args__ = ("header", "text", "segment_size")
+
+    def __init__(self, header: bytes, text: tuple[Text, ...], segment_size: int) -> None:
+        self.header: Final = header
+        self.text: Final = text
+        self.segment_size: Final = segment_size
+
+    def octets(self) -> bytes:
+        """The whole packet in one piece, its checksum finished."""
+        header = self.header
+        if self.segment_size > 0:
+            start = (header[0] & 0xF) << 2 if header[0] >> 4 == 4 else 40
+            total = compute_text_sum(self.text, compute_sum(header, start, len(header)))
+            header = header[: start + 16] + emit_16(compute_checksum(total)) + header[start + 18 :]
+        return header + b"".join([piece.octets() for piece in self.text])
+
+
+def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int = 1) -> Segment:
+    """The segment in ``datagram``; Malformed if it is cut or damaged.
+
+    ``checked``: somebody else has verified the checksum. ``version`` is the MPTCP version of the
+    connection, by which some options are read.
+    """
+    start, end = datagram.start, datagram.end
+    if end - start < TCP_HEADER:
+        raise Malformed(end, "the TCP header is cut")
+    text = start + (packet[start + 12] >> 4 << 2)
+    if text < start + TCP_HEADER or text > end:
+        raise Malformed(start + 12, "impossible data offset")
+    if not checked:
+        # [R9293-3.1-05]
+        initial = compute_pseudo_sum(datagram.source, datagram.destination, TCP, end - start)
+        if compute_sum(packet, start, end, initial) != MASK_16:
+            raise Malformed(start + 16, "wrong TCP checksum")
+    flags = packet[start + 13]
+    return Segment(
+        datagram.source,
+        datagram.destination,
+        u16(packet, start),
+        u16(packet, start + 2),
+        u32(packet, start + 4),
+        u32(packet, start + 8),
+        flags,
+        u16(packet, start + 14),
+        u16(packet, start + 18),
+        parse_options(packet, start + TCP_HEADER, text, flags, version),
+        (Text(packet, text, end),) if text < end else (),
+    )
+
+
+def parse_options(packet: bytes, start: int, end: int, flags: int, version: int = 1) -> tuple[Option, ...]:
+    """The options in ``packet[start:end]``, in their order, the padding included.
+
+    Any octets give a tuple. [R9293-3.1-08] Where a length is 0, 1 or reaches beyond the end, the
+    walk ends and the rest is kept as a Leftover: what was legal before it holds, and a segment is
+    not lost for an option that nobody could read.
+    """
+    found: list[Option] = []
+    at = start
+    while at < end:
+        kind = packet[at]
+        if kind == NO_OPERATION:
+            found.append(NOP)
+            at += 1
+            continue
+        if kind == END_OF_LIST:
+            found.append(EndOfList(packet[at + 1 : end]) if at + 1 < end else END)
+            break
+        length = packet[at + 1] if at + 1 < end else 0
+        if length < 2 or at + length > end:
+            found.append(Leftover(packet[at:end]))
+            break
+        if kind == MPTCP_OPTION:
+            found.append(_parse_multipath(packet, at, length, flags, version))
+        else:
+            found.append(options.parse(packet, at, length))
+        at += length
+    return tuple(found)
+
+
+def _parse_multipath(packet: bytes, at: int, length: int, flags: int, version: int) -> Option:
+    """RFC 8684 §3: the subtype decides; whatever is not legal is Unknown. [R8684-3-02]"""
+    option: Option | None = None
+    if length > 2:
+        subtype = packet[at + 2] >> 4
+        syn, ack = (flags & SYN) != 0, (flags & ACK) != 0
+        if subtype == dss.DSS:
+            option = dss.parse(packet, at, length)
+        elif subtype == handshake.CAPABLE:
+            option = handshake.parse_capable(packet, at, length, syn, ack)
+        elif subtype == handshake.JOIN:
+            option = handshake.parse_join(packet, at, length, syn, ack)
+        elif subtype == addresses.ADD_ADDR:
+            option = addresses.parse_add_addr(packet, at, length, version)
+        elif subtype == addresses.REMOVE_ADDR:
+            option = addresses.parse_remove_addr(packet, at, length)
+        elif subtype == addresses.PRIO:
+            option = addresses.parse_prio(packet, at, length, version)
+        else:
+            option = endings.parse(packet, at, length, version)
+    if option is None:
+        return Unknown(MPTCP_OPTION, packet[at + 2 : at + length])
+    return option
+
+
+def emit_options(listed: tuple[Option, ...]) -> bytes:
+    """The option area: the options in their order, padded with zeros to a multiple of 4 octets.
+
+    Refused if it takes more than 40 octets; budget.py knows what to leave out.
+    """
+    area = b"".join([option.emit() for option in listed])
+    area += b"\0" * (-len(area) % 4)  # [R9293-3.1-11]
+    if len(area) > OPTION_SPACE:
+        raise Refused("the options take more than 40 octets")
+    return area
+
+
+def emit(
+    segment: Segment,
+    hop_limit: int = 64,
+    identification: int = 0,
+    segment_size: int = 0,
+    traffic_class: int = 0,
+) -> Outgoing:
+    """The segment in octets, behind an IP header; the text is referred to, not copied.
+
+    With ``segment_size`` the text may be longer than what fits a packet of the path (but not than
+    what fits IP), and the device cuts it: see Outgoing.
+    """
+    area = emit_options(segment.options)
+    offset = TCP_HEADER + len(area)
+    length = offset + segment.text_length
+    ip = emit_header(
+        segment.source, segment.destination, TCP, length, hop_limit, traffic_class, identification
+    )
+    head = (
+        emit_16(segment.source_port)
+        + emit_16(segment.destination_port)
+        + emit_32(segment.sequence)
+        + emit_32(segment.acknowledgment)
+        + bytes((offset << 2, segment.flags))
+        + emit_16(segment.window)
+    )
+    tail = emit_16(segment.urgent) + area
+    total = compute_pseudo_sum(segment.source, segment.destination, TCP, length)
+    if segment_size > 0:
+        field = fold(total)
+    else:
+        total += compute_sum(head, 0, len(head)) + compute_sum(tail, 0, len(tail))
+        field = compute_checksum(compute_text_sum(segment.text, total))
+    return Outgoing(ip + head + emit_16(field) + tail, segment.text, segment_size)
