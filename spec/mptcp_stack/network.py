@@ -1,0 +1,91 @@
+"""What a lab sets up inside its namespace. Each call works in the calling thread's namespace.
+
+Raises OSError when the kernel refuses.
+"""
+
+import array
+import fcntl
+import ipaddress
+import socket
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+IFA_F_NODAD: Final = 2
+SIOCETHTOOL: Final = 0x8946
+SWITCHES: Final = (0x1F, 0x24, 0x2C, 0x15, 0x17, 0x19)  # ETHTOOL_S… TSO GSO GRO RXCSUM TXCSUM SG
+
+
+def prepare(sysctls: Mapping[str, str]) -> None:
+    """The sysctls, and the loopback up."""
+    for name, value in sysctls.items():
+        write_sysctl(name, value)
+    with IPRoute() as routes:
+        routes.link("set", index=1, state="up")
+
+
+def write_sysctl(name: str, value: str) -> None:
+    """``name`` is dotted: "net.mptcp.enabled"."""
+    Path("/proc/sys", *name.split(".")).write_text(value)
+
+
+def add_veth(name: str, other_name: str, other_namespace: str) -> None:
+    """A veth pair, one end here, one there."""
+    with IPRoute() as routes:
+        routes.link(
+            "add", ifname=name, kind="veth", peer={"ifname": other_name, "net_ns_fd": other_namespace}
+        )
+
+
+def set_up(name: str, addresses: tuple[str, ...], mtu: int = 1500, queue: int = 1_000) -> None:
+    """Give an interface its addresses ("10.78.0.1/24") without a duplicate test, MTU (octets) and queue
+    (packets), and set it up.
+    """
+    try:
+        with IPRoute() as routes:
+            index = routes.link_lookup(ifname=name)[0]
+            routes.link("set", index=index, mtu=mtu, txqlen=queue, state="up")
+            for text in addresses:
+                interface = ipaddress.ip_interface(text)
+                routes.addr(
+                    "add",
+                    index=index,
+                    address=str(interface.ip),
+                    prefixlen=interface.network.prefixlen,
+                    flags=IFA_F_NODAD if interface.version == 6 else 0,
+                )
+    except NetlinkError as error:
+        raise OSError(error.code, f"cannot set up the interface {name}: {error.args[1]}") from error
+
+
+def switch_offload_off(name: str) -> None:
+    """What ``ethtool -K NAME tso off gso off gro off …`` does."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        for command in SWITCHES:
+            value = array.array("I", [command, 0])
+            request = struct.pack("16sP16x", name.encode(), value.buffer_info()[0])
+            fcntl.ioctl(handle, SIOCETHTOOL, request)
+
+
+def add_default_routes(gateways: tuple[str, ...]) -> None:
+    """A default route for each family."""
+    with IPRoute() as routes:
+        for gateway in gateways:
+            family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
+            routes.route("add", dst="default", gateway=gateway, family=family)
+
+
+def read_counters() -> dict[str, int]:
+    """The counters of /proc/net/snmp and /proc/net/netstat under nstat's names."""
+    counters: dict[str, int] = {}
+    for table in ("snmp", "netstat"):
+        lines = Path("/proc/thread-self/net", table).read_text().splitlines()
+        for heads, values in zip(lines[0::2], lines[1::2], strict=True):
+            group = heads.split(":")[0]
+            for head, value in zip(heads.split()[1:], values.split()[1:], strict=True):
+                counters[group + head] = int(value)
+    return counters

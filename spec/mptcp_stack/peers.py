@@ -1,0 +1,251 @@
+"""Small programs over the kernel's own MPTCP, for tests and demonstrations.
+
+    python -m mptcp_stack.peers send     --listen 10.77.0.1 8000 --octets 1000000 --end half
+    python -m mptcp_stack.peers receive  --connect 10.77.0.2 8000
+    python -m mptcp_stack.peers echo     --listen fd77::1 8000 --tcp
+    python -m mptcp_stack.peers exchange --connect 10.77.0.2 8000 --octets 5000
+
+One connection each. The first line on standard output is {"port": …} as soon as it listens or tries to
+connect, the last its report: what was sent and received (octets, SHA-256), the seconds that took, whether
+MPTCP was spoken to the end, and the error it met, by its errno's name.
+
+Nothing but the standard library: it also runs by its path alone, on a machine without this project.
+"""
+
+import argparse
+import errno
+import hashlib
+import json
+import random
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import BinaryIO, Final, final
+
+IPPROTO_MPTCP: Final = 262
+SOL_MPTCP: Final = 284
+MPTCP_INFO: Final = 1
+MPTCP_INFO_FALLBACK: Final = 1  # a bit of mptcpi_flags, the 32 bits after six octets and two of padding
+CHUNK: Final = 65_536
+
+
+def generate(octets: int, seed: int) -> Iterator[bytes]:
+    """``octets`` octets by chance, the same for the same seed, a chunk at a time."""
+    source = random.Random(seed)
+    while octets > 0:
+        chunk = source.randbytes(min(octets, CHUNK))
+        octets -= len(chunk)
+        yield chunk
+
+
+def read_chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """A file, a chunk at a time."""
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+@final
+class Count:
+    """Octets that went one way, and their SHA-256 (left out when there is no need: it costs time)."""
+
+    def __init__(self, hashed: bool) -> None:
+        self.octets = 0
+        self._digest = hashlib.sha256() if hashed else None
+
+    def add(self, chunk: bytes) -> None:
+        """Count a chunk in."""
+        self.octets += len(chunk)
+        if self._digest is not None:
+            self._digest.update(chunk)
+
+    def hexdigest(self) -> str | None:
+        """The SHA-256 so far."""
+        return None if self._digest is None else self._digest.hexdigest()
+
+
+@final
+class Program:
+    """One connection from its opening to its report."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options: Final = options
+        self.sent: Final = Count(options.hash)
+        self.received: Final = Count(options.hash)
+        self.error: str | None = None
+        self.started = self.finished = time.monotonic()
+
+    def open(self) -> socket.socket:
+        """Listen and accept, or connect."""
+        host, port = self.options.listen or self.options.connect
+        family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        protocol = socket.IPPROTO_TCP if self.options.tcp else IPPROTO_MPTCP
+        handle = socket.socket(family, socket.SOCK_STREAM, protocol)
+        handle.settimeout(self.options.timeout)
+        if self.options.connect:
+            say({"port": int(port)})
+            if self.options.source:
+                handle.bind((self.options.source, 0))
+            handle.connect(address)
+            return handle
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        handle.bind(address)
+        handle.listen(self.options.backlog)
+        say({"port": handle.getsockname()[1]})
+        with handle:
+            connection, _ = handle.accept()
+        connection.settimeout(self.options.timeout)
+        return connection
+
+    def send(self, handle: socket.socket) -> None:
+        """Send a file, or so many octets by chance."""
+        if self.options.file:
+            with open(self.options.file, "rb") as stream:
+                self.send_all(handle, read_chunks(stream))
+        else:
+            self.send_all(handle, generate(self.options.octets, self.options.seed))
+
+    def send_all(self, handle: socket.socket, chunks: Iterator[bytes]) -> None:
+        """Send the chunks."""
+        for chunk in chunks:
+            handle.sendall(chunk)
+            self.sent.add(chunk)
+
+    def receive(self, handle: socket.socket, limit: int | None = None) -> Iterator[bytes]:
+        """The chunks that come, to the end of the stream or to ``limit`` octets; slowly if asked."""
+        while limit is None or self.received.octets < limit:
+            chunk = handle.recv(self.options.chunk)
+            if not chunk:
+                return
+            self.received.add(chunk)
+            yield chunk
+            if self.options.pause:
+                time.sleep(self.options.pause)
+
+    def save(self, handle: socket.socket, limit: int | None = None) -> None:
+        """Receive into a file, or into nothing."""
+        if self.options.out:
+            with open(self.options.out, "wb") as stream:
+                for chunk in self.receive(handle, limit):
+                    stream.write(chunk)
+        else:
+            for _ in self.receive(handle, limit):
+                pass
+
+    def act(self, handle: socket.socket) -> None:
+        """What the program is for."""
+        action = self.options.action
+        if action == "send":
+            self.send(handle)
+        elif action == "receive":
+            self.save(handle, self.options.limit)
+        elif action == "echo":
+            self.send_all(handle, self.receive(handle))
+        else:
+            reading = threading.Thread(target=self.read_aside, args=(handle,))
+            reading.start()
+            self.send(handle)
+            handle.shutdown(socket.SHUT_WR)
+            reading.join()
+
+    def read_aside(self, handle: socket.socket) -> None:
+        """The other half of an exchange."""
+        try:
+            self.save(handle)
+        except OSError as error:
+            self.error = explain(error)
+
+    def end(self, handle: socket.socket) -> None:
+        """End the connection in the way that was asked for."""
+        end = self.options.end
+        if end == "half":
+            handle.shutdown(socket.SHUT_WR)
+        if end in ("half", "last") and self.options.action == "send":
+            self.save(handle)
+        if end == "abort":
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if end == "unread":
+            select.select([handle], [], [], self.options.timeout)
+
+    def run(self) -> int:
+        """All of it; the exit status."""
+        multipath = False
+        try:
+            with self.open() as handle:
+                self.started = time.monotonic()
+                try:
+                    self.act(handle)
+                    self.end(handle)
+                finally:
+                    self.finished = time.monotonic()
+                    multipath = is_multipath(handle)
+        except OSError as error:
+            self.error = explain(error)
+        say(
+            {
+                "sent": self.sent.octets,
+                "sent_sha256": self.sent.hexdigest(),
+                "received": self.received.octets,
+                "received_sha256": self.received.hexdigest(),
+                "seconds": round(self.finished - self.started, 6),
+                "mptcp": multipath,
+                "error": self.error,
+            }
+        )
+        return 0 if self.error is None else 1
+
+
+def is_multipath(handle: socket.socket) -> bool:
+    """Whether the kernel speaks MPTCP on this connection and has not fallen back to TCP."""
+    try:
+        info = handle.getsockopt(SOL_MPTCP, MPTCP_INFO, 16)
+    except OSError:
+        return False
+    return not struct.unpack_from("=I", info, 8)[0] & MPTCP_INFO_FALLBACK
+
+
+def explain(error: OSError) -> str:
+    """An error's name: "ECONNRESET"."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return "ETIMEDOUT"
+    return errno.errorcode.get(error.errno or 0, str(error))
+
+
+def say(report: dict[str, object]) -> None:
+    """One line of JSON."""
+    print(json.dumps(report), flush=True)
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="peers", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("action", choices=("send", "receive", "echo", "exchange"))
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--listen", nargs=2, metavar=("ADDRESS", "PORT"))
+    where.add_argument("--connect", nargs=2, metavar=("ADDRESS", "PORT"))
+    parser.add_argument("--source", metavar="ADDRESS", help="connect from this address")
+    parser.add_argument("--backlog", type=int, default=16)
+    parser.add_argument("--octets", type=int, default=1, help="how many to send")
+    parser.add_argument("--seed", type=int, default=1, help="of what is sent by chance")
+    parser.add_argument("--file", help="send this file instead")
+    parser.add_argument("--out", help="save what is received here")
+    parser.add_argument("--limit", type=int, help="stop receiving after so many octets")
+    parser.add_argument(
+        "--end",
+        choices=("close", "half", "last", "abort", "unread"),
+        default="close",
+        help="close at once; close one half and read on; let the peer close first; reset; close unread",
+    )
+    parser.add_argument("--chunk", type=int, default=CHUNK, help="octets per read")
+    parser.add_argument("--pause", type=float, default=0, help="seconds to wait after each read")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for anything")
+    parser.add_argument("--tcp", action="store_true", help="plain TCP")
+    parser.add_argument("--no-hash", dest="hash", action="store_false", help="leave the SHA-256 out")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(Program(parse_arguments(sys.argv[1:])).run())

@@ -1,0 +1,85 @@
+"""TUN: a network interface whose other end is a file descriptor.
+
+The kernel's end has addresses and routes like any interface; what it sends there we read, one
+packet per read, and what we write it takes for received.
+"""
+
+import errno
+import fcntl
+import ipaddress
+import os
+import struct
+from typing import Final
+
+from mptcp.values import Address
+from mptcp_stack.device import Device
+from mptcp_stack.namespace import call_inside
+from mptcp_stack.network import set_up
+
+CLONE_DEVICE: Final = "/dev/net/tun"
+TUNSETIFF: Final = 0x400454CA
+IFF_TUN: Final = 0x0001  # packets without a link layer
+IFF_NO_PI: Final = 0x1000  # and without the four octets of packet information
+QUEUE_LENGTH: Final = 10_000  # packets the kernel keeps for us; with its default of 500 it drops bursts
+
+
+def open_tun(
+    name: str = "tun%d",
+    *,
+    ours: tuple[str, ...],
+    theirs: tuple[str, ...] = (),
+    mtu: int = 1500,
+    namespace: str | None = None,
+    path: str = CLONE_DEVICE,
+) -> Device:
+    """Make a TUN interface (or attach to one that waits for us) and open our end of it.
+
+    ``ours`` are the stack's addresses ("10.77.0.2"), ``theirs`` the kernel's with their prefix
+    ("10.77.0.1/24"), set only when given; ``%d`` in the name becomes the first free number; ``mtu`` in
+    octets. The interface lives in ``namespace`` (None: the caller's) until the device is closed.
+
+    Raises OSError with one clear sentence: no right, no /dev/net/tun, in use, no such namespace;
+    ValueError for a wrong address.
+    """
+    addresses = tuple(ipaddress.ip_address(text).packed for text in ours)
+    interfaces = tuple(str(ipaddress.ip_interface(text)) for text in theirs)
+    return call_inside(namespace, lambda: _open(name, addresses, interfaces, mtu, path))
+
+
+def _open(
+    name: str,
+    addresses: tuple[Address, ...],
+    interfaces: tuple[str, ...],
+    mtu: int,
+    path: str,
+) -> Device:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot open {path}: {explain(error.errno)}") from error
+    try:
+        request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
+        try:
+            answer = fcntl.ioctl(descriptor, TUNSETIFF, request)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot make the interface {name}: {explain(error.errno)}") from error
+        name = answer[:16].rstrip(b"\0").decode()
+        if interfaces:
+            set_up(name, interfaces, mtu, QUEUE_LENGTH)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Device(descriptor, name, addresses, mtu)
+
+
+def explain(number: int | None) -> str:
+    """What an errno means to someone who wants a TUN interface."""
+    if number in (errno.EPERM, errno.EACCES):
+        return "this needs root (or CAP_NET_ADMIN)"
+    if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+        return "this kernel has no TUN device here"
+    if number == errno.EBUSY:
+        return "it is in use"
+    if number == errno.EINVAL:
+        return "it is there and is not a TUN interface, or the name is not allowed"
+    return os.strerror(number or 0)
