@@ -1,0 +1,1 @@
+"""The world around the protocol: ideal service, simulated network, dialogues, ladders and pictures."""

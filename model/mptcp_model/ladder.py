@@ -1,0 +1,76 @@
+"""Packet exchanges as ladders: time down the side, the two ends left and right.
+
+print(draw(capture.packets))
+
+µs  10.0.0.1:49152                                            10.0.0.2:80
+0  ── SYN 0 win 65535 <MSS 1460, MP_CAPABLE(v1, H)> ──────────────────▶
+10000  ◀───────────── SYN ACK 0 ack 1 win 65535 <MSS 1460, MP_CAPABLE(…)> ──
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+from mptcp.errors import Malformed
+from mptcp.values import Micros
+from mptcp.wire import ip, segment
+from mptcp_model.scribe import End, Scribe, ends
+from mptcp_model.simulated.capture import Packet
+
+WIDTH: Final = 96
+"""Columns between the two ends."""
+
+
+class Note(NamedTuple):
+    """Something else that happened, in words."""
+
+    when: Micros
+    words: str
+
+
+def draw(packets: Iterable[Packet | Note]) -> str:
+    """The ladder of ``packets`` and notes. What is no TCP segment is told in a word."""
+    scribe, rungs, flows = Scribe(), list[str](), list[tuple[End, End]]()
+    for packet in packets:
+        if isinstance(packet, Note):
+            rungs.append(f"{packet.when:>12}      · {packet.words}")
+            continue
+        when, octets = packet
+        try:
+            datagram = ip.parse(octets)
+            if datagram.protocol != ip.TCP:
+                rungs.append(f"{when:>12}      · protocol {datagram.protocol}, {len(octets)} octets")
+                continue
+            one = segment.parse(octets, datagram)
+        except Malformed as malformed:
+            rungs.append(f"{when:>12}      · malformed: {malformed}")
+            continue
+        way, back = ends(one)
+        if (back, way) not in flows and (way, back) not in flows:
+            flows.append((way, back))
+        forth = (way, back) in flows
+        number = flows.index((way, back) if forth else (back, way))
+        rungs.append(draw_rung(when, number, forth, scribe.describe(one)))
+    return "\n".join([*draw_heads(flows), *rungs])
+
+
+def draw_rung(when: Micros, number: int, forth: bool, words: str) -> str:
+    """One segment of flow ``number``, from left to right if ``forth``."""
+    dashes = "─" * max(2, WIDTH - len(words) - 6)
+    arrow = f"── {words} {dashes}▶" if forth else f"◀{dashes} {words} ──"
+    return f"{when:>12}  {number:>2}  {arrow}"
+
+
+def draw_heads(flows: Sequence[tuple[End, End]]) -> list[str]:
+    """A line for each flow that says who stands left and right."""
+    heads = []
+    for number, (left, right) in enumerate(flows):
+        one, two = name_end(left), name_end(right)
+        heads.append(f"{'µs':>12}  {number:>2}  {one}{' ' * max(1, WIDTH - len(one) - len(two) - 1)}{two}")
+    return heads
+
+
+def name_end(end: End) -> str:
+    """``address:port``, IPv6 in brackets."""
+    address = ip_address(end.address)
+    return f"[{address}]:{end.port}" if len(end.address) == 16 else f"{address}:{end.port}"

@@ -1,0 +1,187 @@
+"""The network: nodes, links between them, one clock, and the loop that lets things happen."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from mptcp.host import Host
+
+from mptcp.choices import Choices
+from mptcp.journal import Journal
+from mptcp.values import Address, Micros
+from mptcp_model.simulated.capture import Capture
+from mptcp_model.simulated.clock import Clock, Livelock
+from mptcp_model.simulated.link import Line, Link
+from mptcp_model.simulated.machine import Machine
+from mptcp_model.simulated.router import Router
+from mptcp_model.state import State
+
+STEP_LIMIT: Final = 20_000_000
+"""Happenings in one call of ``run`` before we say that it never ends."""
+
+
+class Network(State):
+    """Machines, routers and links by name, and a clock.
+
+    ``taps`` holds the captures by the name of the link or machine that they watch.
+    """
+
+    FIELDS = ("clock", "machines", "routers", "links", "taps", "alarms")
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.machines: dict[str, Machine] = {}
+        self.routers: dict[str, Router] = {}
+        self.links: dict[str, Link] = {}
+        self.taps: dict[str, Capture] = {}
+        self.alarms: dict[str, Micros] = {}
+
+    @property
+    def now(self) -> Micros:
+        """The present moment, µs."""
+        return self.clock.now
+
+    def tap(self, name: str) -> Capture:
+        """Capture from now on what enters the link ``name``, or what the machine ``name`` sees.
+
+        A link's tap sees packets that the link will lose; a machine's sees those that it sends
+        and those that reach it.
+        """
+        return self.taps.setdefault(name, Capture())
+
+    # -- the loop -------------------------------------------------------------------------------
+    def run(self, until: Micros | None = None) -> None:
+        """Let things happen until all is quiet, or up to the moment ``until``.
+
+        Raises Livelock if that never comes.
+        """
+        steps = 0
+        while (moment := self.clock.next()) is not None and (until is None or moment <= until):
+            self.step()
+            steps += 1
+            if steps > STEP_LIMIT:
+                raise Livelock(f"{STEP_LIMIT} happenings by {self.now} µs and no end")
+        if until is not None:
+            self.clock.pass_to(until)
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        happening = self.clock.take()
+        router = self.routers.get(happening.node)
+        if router is not None:
+            assert happening.packet is not None
+            self.carry(happening.node, router.arrive(happening.packet))
+            return
+        machine = self.machines[happening.node]
+        if happening.packet is not None:
+            self.see(machine.name, happening.packet)
+            self.carry(machine.name, machine.arrive(happening.packet, self.now))
+        elif self.alarms.get(machine.name) == happening.when:
+            del self.alarms[machine.name]
+            self.carry(machine.name, machine.wake(self.now))
+        self.set_alarm(machine)
+
+    def touch(self, name: str) -> None:
+        """The machine ``name`` was used from outside: let it send what it now may."""
+        machine = self.machines[name]
+        self.carry(name, machine.turn(self.now))
+        self.set_alarm(machine)
+
+    # -- its parts ------------------------------------------------------------------------------
+    def carry(self, node: str, leaving: list[tuple[str, bytes]]) -> None:
+        """Give packets that leave ``node`` to their links."""
+        for name, packet in leaving:
+            self.see(node, packet)
+            self.see(name, packet)
+            link = self.links[name]
+            for arrival in link.send(packet, self.now):
+                self.clock.schedule(arrival, link.target, packet)
+
+    def see(self, name: str, packet: bytes) -> None:
+        """Show a packet to the tap on ``name``, if there is one."""
+        capture = self.taps.get(name)
+        if capture is not None:
+            capture.see(packet, self.now)
+
+    def set_alarm(self, machine: Machine) -> None:
+        """Schedule the machine's next waking, unless one at least as early is scheduled."""
+        due = machine.deadline()
+        alarm = self.alarms.get(machine.name)
+        if due is not None and (alarm is None or due < alarm):
+            due = max(due, self.now)
+            self.alarms[machine.name] = due
+            self.clock.schedule(due, machine.name)
+
+    def add_link(self, name: str, target: str, line: Line, seed: str) -> str:
+        """Lay one direction of a wire towards ``target``; its name."""
+        self.links[name] = Link(name, target, line, seed)
+        return name
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way between two machines: a line each way, or several in a row with routers between."""
+
+    forth: tuple[Line, ...] = (Line(),)
+    back: tuple[Line, ...] = (Line(),)
+
+
+def path(line: Line) -> Path:
+    """The same line both ways."""
+    return Path((line,), (line,))
+
+
+def two_hosts(
+    *paths: Path,
+    seed: str = "two hosts",
+    client: Choices | None = None,
+    server: Choices | None = None,
+    journals: int = 0,
+) -> Network:
+    """A machine "client" and a machine "server" with ``paths`` between them (default: one, perfect).
+
+    Path number i (from 0) joins 10.0.i.1 and fd00:i::1 of the client to 10.0.i.2 and fd00:i::2 of
+    the server. Its links are "client>0", "server>0"; a path of several lines has routers "0.0",
+    "0.1" … between them and links "0.0>" (towards the server) and "<0.0" (towards the client).
+    ``journals`` is the number of notes that each host's journal keeps.
+    """
+    network = Network()
+    ways = paths or (Path(),)
+    for name, number, choices in (("client", 1, client), ("server", 2, server)):
+        interfaces: dict[Address, str] = {}
+        for i in range(len(ways)):
+            interfaces[ipv4(i, number)] = f"{name}>{i}"
+            interfaces[ipv6(i, number)] = f"{name}>{i}"
+        entropy = sha256(f"{seed}/{name}".encode()).digest()
+        host = Host(tuple(interfaces), entropy, choices or Choices(), Journal(journals))
+        network.machines[name] = Machine(name, host, interfaces)
+    for i, way in enumerate(ways):
+        lay(network, i, way, seed)
+    return network
+
+
+def lay(network: Network, i: int, way: Path, seed: str) -> None:
+    """Lay path number ``i`` from the client to the server, routers included."""
+    assert len(way.forth) == len(way.back), "as many lines forth as back"
+    nodes = ["client", *(f"{i}.{k}" for k in range(len(way.forth) - 1)), "server"]
+    forth = [f"client>{i}", *(f"{name}>" for name in nodes[1:-1])]
+    back = [*(f"<{name}" for name in nodes[1:-1]), f"server>{i}"]
+    for k, line in enumerate(way.forth):
+        network.add_link(forth[k], nodes[k + 1], line, seed)
+        network.add_link(back[k], nodes[k], way.back[k], seed)
+    for k, name in enumerate(nodes[1:-1]):
+        router = Router(name, (ipv4(i, 100 + k), ipv6(i, 100 + k)))
+        for client_end, server_end in ((ipv4(i, 1), ipv4(i, 2)), (ipv6(i, 1), ipv6(i, 2))):
+            router.add_route(client_end, 8 * len(client_end), back[k], way.back[k].mtu)
+            router.add_route(server_end, 8 * len(server_end), forth[k + 1], way.forth[k + 1].mtu)
+        network.routers[name] = router
+
+
+def ipv4(path_number: int, end: int) -> Address:
+    """10.0.path_number.end."""
+    return bytes([10, 0, path_number, end])
+
+
+def ipv6(path_number: int, end: int) -> Address:
+    """fd00:path_number::end."""
+    return bytes([0xFD, 0, 0, path_number, *bytes(11), end])
