@@ -9,6 +9,8 @@ Both name their fields once, in ``__match_args__`` or ``FIELDS``, in the order o
 
 from typing import ClassVar, Final, Self, TypeAlias, final
 
+from mptcp.native import mypyc_attr
+
 Micros: TypeAlias = int
 """A moment or a span, microseconds. The origin is the caller's: only differences mean anything."""
 
@@ -19,6 +21,7 @@ Address: TypeAlias = bytes
 """An IP address as it stands in the header: 4 octets (IPv4) or 16 (IPv6)."""
 
 
+@mypyc_attr(acyclic=True)
 class Value:
     """Base of all values: equality, hash and repr from ``__match_args__``; attributes are Final."""
 
@@ -45,6 +48,7 @@ class Value:
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Text(Value):
     """Segment text where it lies: octets ``start`` … ``end`` of ``packet``, never copied on the way.
 

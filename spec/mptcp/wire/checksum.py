@@ -39,7 +39,9 @@ def compute_sum(octets: bytes, start: int, end: int, initial: int = 0) -> int:
         three: i64 = read_i64_be(octets, at + 16)
         four: i64 = read_i64_be(octets, at + 24)
         low += (one & MASK_32) + (two & MASK_32) + (three & MASK_32) + (four & MASK_32)
-        high += (one >> 32 & MASK_32) + (two >> 32 & MASK_32) + (three >> 32 & MASK_32) + (four >> 32 & MASK_32)
+        high += (
+            (one >> 32 & MASK_32) + (two >> 32 & MASK_32) + (three >> 32 & MASK_32) + (four >> 32 & MASK_32)
+        )
         at += 32
     while at + 8 <= stop:
         one = read_i64_be(octets, at)

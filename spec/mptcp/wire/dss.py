@@ -4,14 +4,17 @@ The numbers in it are wire numbers of 32 or 64 bits, as ``wide`` says; numbers.p
 offsets and back. Layouts of versions 0 and 1 are the same.
 """
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from mptcp.errors import Refused
-from mptcp.numbers import MASK_16, MASK_32, MASK_64
+from mptcp.native import mypyc_attr
 from mptcp.parameters import MPTCP_OPTION
 from mptcp.values import Value
 from mptcp.wire.octets import emit_16, emit_32, emit_64, u16, u32, u64
 from mptcp.wire.options import Option
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 DSS: Final = 0x2  # option subtype; RFC 8684 §8
 
@@ -23,19 +26,21 @@ HAS_ACK: Final = 0x01
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class DataAck(Value):
     """The next data sequence number expected; 64 bits of it if ``wide``, else the lower 32."""
 
     __match_args__ = ("number", "wide")
 
     def __init__(self, number: int, wide: bool) -> None:
-        if number < 0 or number > (MASK_64 if wide else MASK_32):
+        if number >> (64 if wide else 32):
             raise Refused("a Data ACK has 32 bits, or 64 if wide")
         self.number: Final = number
         self.wide: Final = wide
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Mapping(Value):
     """``length`` octets from ``ssn`` on of the subflow are those from ``dsn`` on of the connection.
 
@@ -45,16 +50,14 @@ class Mapping(Value):
 
     __match_args__ = ("dsn", "wide", "ssn", "length", "checksum", "fin")
 
-    def __init__(
-        self, dsn: int, wide: bool, ssn: int, length: int, checksum: int | None, fin: bool
-    ) -> None:
-        if dsn < 0 or dsn > (MASK_64 if wide else MASK_32):
+    def __init__(self, dsn: int, wide: bool, ssn: int, length: int, checksum: int | None, fin: bool) -> None:
+        if dsn >> (64 if wide else 32):
             raise Refused("a DSN has 32 bits, or 64 if wide")
-        if ssn < 0 or ssn > MASK_32:
+        if ssn >> 32:
             raise Refused("an SSN has 32 bits")
-        if length < 0 or length > MASK_16:
+        if length >> 16:
             raise Refused("a data-level length has 16 bits")
-        if checksum is not None and (checksum < 0 or checksum > MASK_16):
+        if checksum is not None and checksum >> 16:
             raise Refused("a checksum has 16 bits")
         self.dsn: Final = dsn
         self.wide: Final = wide
@@ -65,6 +68,7 @@ class Mapping(Value):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Dss(Option):
     """The option: a Data ACK, a mapping, or both."""
 
@@ -99,7 +103,7 @@ class Dss(Option):
         return bytes((MPTCP_OPTION, 4 + len(octets), DSS << 4, flags)) + octets
 
 
-def parse(packet: bytes, at: int, length: int) -> Dss | None:
+def parse(packet: bytes, at: "i64", length: "i64") -> Dss | None:
     """The DSS of ``length`` >= 3 octets at ``at``; None if flags and length do not agree.
 
     [R8684-3.3-03] a and m mean nothing without A and M; [R8684-3.3-05] nor does F without M.
@@ -111,28 +115,25 @@ def parse(packet: bytes, at: int, length: int) -> Dss | None:
     at += 4
     ack: DataAck | None = None
     if flags & HAS_ACK:
-        wide = (flags & WIDE_ACK) != 0
-        size = 8 if wide else 4
-        if at + size > end:
-            return None
-        ack = DataAck(u64(packet, at) if wide else u32(packet, at), wide)
-        at += size
-    mapping: Mapping | None = None
-    if flags & HAS_MAPPING:
-        wide = (flags & WIDE_DSN) != 0
-        size = 8 if wide else 4
-        # [R8684-3.3-08] two octets more than the flags account for are a checksum
-        checksum: int | None = None
-        if at + size + 8 == end:
-            checksum = u16(packet, end - 2)
-        elif at + size + 6 != end:
-            return None
-        dsn = u64(packet, at) if wide else u32(packet, at)
-        at += size
-        fin = (flags & DATA_FIN) != 0
-        mapping = Mapping(dsn, wide, u32(packet, at), u16(packet, at + 4), checksum, fin)
-    elif at != end:
+        if flags & WIDE_ACK:
+            if at + 8 > end:
+                return None
+            ack = DataAck(u64(packet, at), True)
+            at += 8
+        else:
+            if at + 4 > end:
+                return None
+            ack = DataAck(u32(packet, at), False)
+            at += 4
+    if not flags & HAS_MAPPING:
+        return Dss(ack, None) if ack is not None and at == end else None
+    wide = (flags & WIDE_DSN) != 0
+    rest = end - at - 14 if wide else end - at - 10
+    # [R8684-3.3-08] two octets more than the flags account for are a checksum
+    if rest != 0 and rest != 2:
         return None
-    if ack is None and mapping is None:
-        return None
-    return Dss(ack, mapping)
+    checksum = u16(packet, end - 2) if rest == 2 else None
+    dsn = u64(packet, at) if wide else u32(packet, at)
+    at = end - rest - 6
+    fin = (flags & DATA_FIN) != 0
+    return Dss(ack, Mapping(dsn, wide, u32(packet, at), u16(packet, at + 4), checksum, fin))

@@ -7,6 +7,7 @@ them (DF is set, the MSS is kept), and reassembly is the business of whoever own
 from typing import Final, final
 
 from mptcp.errors import Malformed, Refused
+from mptcp.native import mypyc_attr
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.values import Address, Value
 from mptcp.wire.checksum import compute_checksum, compute_sum
@@ -26,6 +27,7 @@ MORE_AND_OFFSET: Final = 0x3FFF
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Datagram(Value):
     """An IP header, and where in its packet the octets of the upper layer lie: [start, end).
 

@@ -3,27 +3,32 @@
 The one place that knows how; a caller makes sure first that the octets are there.
 """
 
+from typing import TYPE_CHECKING
+
 from librt.strings import read_i16_be, read_i32_be, read_i64_be
 
 from mptcp.numbers import MASK_16, MASK_32
 
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
-def u16(octets: bytes, at: int) -> int:
+
+def u16(octets: bytes, at: "i64") -> int:
     """The 16-bit number whose first octet is ``octets[at]``."""
     number: int = read_i16_be(octets, at)
     return number & MASK_16
 
 
-def u32(octets: bytes, at: int) -> int:
+def u32(octets: bytes, at: "i64") -> int:
     """The 32-bit number whose first octet is ``octets[at]``."""
     number: int = read_i32_be(octets, at)
     return number & MASK_32
 
 
-def u64(octets: bytes, at: int) -> int:
+def u64(octets: bytes, at: "i64") -> int:
     """The 64-bit number whose first octet is ``octets[at]``."""
     number: int = read_i64_be(octets, at)
-    if number < 0:
+    if octets[at] & 0x80:  # what was read has a sign; the first octet tells it more cheaply
         return number + 0x1_0000_0000_0000_0000
     return number
 

@@ -8,6 +8,7 @@ says nothing, does no harm, and goes out as it came.
 from typing import Final, final
 
 from mptcp.errors import Refused
+from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_16, MASK_32
 from mptcp.parameters import MAXIMUM_WINDOW_SHIFT, OPTION_SPACE
 from mptcp.values import Value
@@ -23,6 +24,7 @@ TIMESTAMPS: Final = 8  # RFC 7323 §3.2
 FAST_OPEN: Final = 34  # RFC 7413 §4.1.1
 
 
+@mypyc_attr(acyclic=True)
 class Option(Value):
     """Base of all options: a value that can write itself down."""
 
@@ -115,13 +117,14 @@ class Sack(Option):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Timestamps(Option):
     """TSval, the sender's clock, and TSecr, the clock it echoes: 32 bits each. RFC 7323 §3.2."""
 
     __match_args__ = ("value", "echo")
 
     def __init__(self, value: int, echo: int) -> None:
-        if value < 0 or value > MASK_32 or echo < 0 or echo > MASK_32:
+        if (value | echo) >> 32:
             raise Refused("a timestamp has 32 bits")
         self.value: Final = value
         self.echo: Final = echo

@@ -3,14 +3,25 @@
 from typing import Final, final
 
 from mptcp.errors import Malformed, Refused
-from mptcp.numbers import MASK_16, MASK_32
+from mptcp.native import mypyc_attr
+from mptcp.numbers import MASK_16
 from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
 from mptcp.values import Address, Port, Text, Value
 from mptcp.wire import addresses, dss, endings, handshake, options
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum, fold
 from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, emit_header
 from mptcp.wire.octets import emit_16, emit_32, u16, u32
-from mptcp.wire.options import END, END_OF_LIST, NO_OPERATION, NOP, EndOfList, Leftover, Option, Unknown
+from mptcp.wire.options import (
+    END,
+    END_OF_LIST,
+    NO_OPERATION,
+    NOP,
+    EndOfList,
+    Leftover,
+    Option,
+    Timestamps,
+    Unknown,
+)
 
 FIN: Final = 0x01  # flags; RFC 9293 §3.1
 SYN: Final = 0x02
@@ -21,8 +32,12 @@ URG: Final = 0x20
 ECE: Final = 0x40  # RFC 3168 §6.1
 CWR: Final = 0x80
 
+USUAL_START: Final = 0x0101080A  # NOP, NOP, timestamps of length 10: RFC 7323 appendix A
+TWO_NOPS: Final = 0x0101
+
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Segment(Value):
     """One segment with the addresses around it. ``text_length`` is the octets of ``text``.
 
@@ -58,11 +73,11 @@ class Segment(Value):
         options: tuple[Option, ...],
         text: tuple[Text, ...],
     ) -> None:
-        if (source_port | destination_port | window | urgent) & ~MASK_16:
+        if (source_port | destination_port | window | urgent) >> 16:
             raise Refused("ports, window and urgent pointer have 16 bits")
-        if (sequence | acknowledgment) & ~MASK_32:
+        if (sequence | acknowledgment) >> 32:
             raise Refused("sequence and acknowledgment numbers have 32 bits")
-        if flags & ~0xFF:
+        if flags >> 8:
             raise Refused("there are 8 flags")
         length = 0
         for piece in text:
@@ -82,6 +97,7 @@ class Segment(Value):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Outgoing(Value):
     """A packet on its way out: ``header`` (IP, TCP, options) and the pieces of the text behind it.
 
@@ -113,10 +129,11 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
     ``checked``: somebody else has verified the checksum. ``version`` is the MPTCP version of the
     connection, by which some options are read.
     """
-    start, end = datagram.start, datagram.end
+    start: i64 = datagram.start
+    end: i64 = datagram.end
     if end - start < TCP_HEADER:
         raise Malformed(end, "the TCP header is cut")
-    text = start + (packet[start + 12] >> 4 << 2)
+    text: i64 = start + (packet[start + 12] >> 4 << 2)
     if text < start + TCP_HEADER or text > end:
         raise Malformed(start + 12, "impossible data offset")
     if not checked:
@@ -140,12 +157,37 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
     )
 
 
-def parse_options(packet: bytes, start: int, end: int, flags: int, version: int = 1) -> tuple[Option, ...]:
+def parse_options(
+    packet: bytes, start: "i64", end: "i64", flags: int, version: int = 1
+) -> tuple[Option, ...]:
     """The options in ``packet[start:end]``, in their order, the padding included.
 
-    Any octets give a tuple. [R9293-3.1-08] Where a length is 0, 1 or reaches beyond the end, the
-    walk ends and the rest is kept as a Leftover: what was legal before it holds, and a segment is
-    not lost for an option that nobody could read.
+    Any octets give a tuple. Same as ``walk_options``, with the layouts of nearly every segment of
+    an established connection taken at a glance: timestamps alone, or with one MPTCP option.
+    """
+    space = end - start
+    if space < 12 or u32(packet, start) != USUAL_START:
+        return walk_options(packet, start, end, flags, version)
+    timestamps = Timestamps(u32(packet, start + 4), u32(packet, start + 8))
+    if space == 12:
+        return (NOP, NOP, timestamps)
+    at = start + 12
+    if space < 16 or packet[at] != MPTCP_OPTION:
+        return walk_options(packet, start, end, flags, version)
+    length: i64 = packet[at + 1]
+    if space == 12 + length:
+        return (NOP, NOP, timestamps, parse_multipath(packet, at, length, flags, version))
+    if space == 14 + length and length >= 2 and u16(packet, end - 2) == TWO_NOPS:
+        return (NOP, NOP, timestamps, parse_multipath(packet, at, length, flags, version), NOP, NOP)
+    return walk_options(packet, start, end, flags, version)
+
+
+def walk_options(packet: bytes, start: int, end: int, flags: int, version: int) -> tuple[Option, ...]:
+    """``parse_options`` one option after the other, whatever they are.
+
+    [R9293-3.1-08] Where a length is 0, 1 or reaches beyond the end, the walk ends and the rest is
+    kept as a Leftover: what was legal before it holds, and a segment is not lost for an option
+    that nobody could read.
     """
     found: list[Option] = []
     at = start
@@ -163,15 +205,18 @@ def parse_options(packet: bytes, start: int, end: int, flags: int, version: int 
             found.append(Leftover(packet[at:end]))
             break
         if kind == MPTCP_OPTION:
-            found.append(_parse_multipath(packet, at, length, flags, version))
+            found.append(parse_multipath(packet, at, length, flags, version))
         else:
             found.append(options.parse(packet, at, length))
         at += length
     return tuple(found)
 
 
-def _parse_multipath(packet: bytes, at: int, length: int, flags: int, version: int) -> Option:
-    """RFC 8684 §3: the subtype decides; whatever is not legal is Unknown. [R8684-3-02]"""
+def parse_multipath(packet: bytes, at: "i64", length: "i64", flags: int, version: int) -> Option:
+    """The MPTCP option of ``length`` >= 2 octets at ``at``; Unknown if it is not legal. RFC 8684 §3.
+
+    The subtype decides. [R8684-3-02]
+    """
     option: Option | None = None
     if length > 2:
         subtype = packet[at + 2] >> 4

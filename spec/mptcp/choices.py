@@ -1,0 +1,112 @@
+"""Every MAY and SHOULD that we decided: field, default, clause.
+
+``Choices`` is handed to a host and reaches every rule that was free to do otherwise. The tests
+draw it, so that each permitted behaviour is tried and not just the default.
+"""
+
+from typing import Final, final
+
+from mptcp.errors import Refused
+from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.values import Micros, Value
+
+REFUSE: Final = 0  # checksums: fall back to TCP when the peer asks for them
+ACCEPT: Final = 1  # checksums: use them if the peer asks
+REQUIRE: Final = 2  # checksums: ask for them
+
+
+@final
+class Choices(Value):
+    """What the standards leave to us. All durations are µs, all sizes octets.
+
+    Raises Refused when a combination makes no sense.
+    """
+
+    __match_args__ = (
+        "multipath",
+        "checksum",
+        "join_initial_address",
+        "syn_attempts_with_mptcp",
+        "receive_buffer",
+        "send_buffer",
+        "window_scaling",
+        "timestamps",
+        "minimum_rto",
+        "syn_attempts",
+        "retransmissions",
+        "delayed_ack",
+        "nagle",
+        "time_wait",
+        "close_timeout",
+        "backlog",
+        "mtu",
+    )
+
+    def __init__(
+        self,
+        multipath: bool = True,
+        checksum: int = ACCEPT,
+        join_initial_address: bool = True,
+        syn_attempts_with_mptcp: int = 3,
+        receive_buffer: int = 4 << 20,
+        send_buffer: int = 4 << 20,
+        window_scaling: bool = True,
+        timestamps: bool = True,
+        minimum_rto: Micros = 200 * MILLISECOND,
+        syn_attempts: int = 7,
+        retransmissions: int = 15,
+        delayed_ack: Micros = 40 * MILLISECOND,
+        nagle: bool = True,
+        time_wait: Micros = 60 * SECOND,
+        close_timeout: Micros = 60 * SECOND,
+        backlog: int = 1024,
+        mtu: int = 1500,
+    ) -> None:
+        if checksum not in (REFUSE, ACCEPT, REQUIRE):
+            raise Refused("checksum is one of REFUSE, ACCEPT, REQUIRE")
+        if receive_buffer < 1 or send_buffer < receive_buffer:
+            # [R8684-3.3.5-06] the send buffer is at least as large as the receive buffer
+            raise Refused("the send buffer is at least as large as the receive buffer")
+        if not 1280 <= mtu <= 65_535:
+            raise Refused("the MTU is between 1280 and 65535 octets")
+        if min(minimum_rto, delayed_ack, time_wait, close_timeout, backlog) < 0:
+            raise Refused("durations and limits are not negative")
+        if syn_attempts < 1 or retransmissions < 1:
+            raise Refused("at least one attempt is made")
+        # Speak MPTCP at all; off gives plain RFC 9293 TCP. RFC 8684 §3.1
+        self.multipath: Final = multipath
+        # Flag A: refuse, accept or require DSS checksums. RFC 8684 §3.1 [R8684-3.1-33] asks for
+        # REQUIRE by default; like Linux we trust the TCP checksum, see [R8684-3.3.1-10]
+        self.checksum: Final = checksum
+        # Flag C clear: the peer may join to the initial address and port. RFC 8684 §3.1
+        self.join_initial_address: Final = join_initial_address
+        # SYNs that carry MP_CAPABLE before one goes without. RFC 8684 §3.1 [R8684-3.1-57]
+        self.syn_attempts_with_mptcp: Final = syn_attempts_with_mptcp
+        # The connection-level receive window is cut from this. RFC 8684 §3.3.4
+        self.receive_buffer: Final = receive_buffer
+        # Octets written and not yet acknowledged at data level. RFC 8684 §3.3.5
+        self.send_buffer: Final = send_buffer
+        # RFC 7323 §2
+        self.window_scaling: Final = window_scaling
+        # RFC 7323 §3
+        self.timestamps: Final = timestamps
+        # RFC 6298 §2 [R6298-2-05] says 1 s; 200 ms is what all stacks do and Linux needs
+        self.minimum_rto: Final = minimum_rto
+        # SYNs and SYN/ACKs sent before giving up: with doubling from 1 s, 127 s; with the last
+        # wait [R9293-3.8.3-04] asks for at least 3 minutes on an active open. RFC 9293 §3.8.3
+        self.syn_attempts: Final = syn_attempts
+        # Retransmissions of one segment before the subflow fails (R2). RFC 9293 §3.8.3
+        self.retransmissions: Final = retransmissions
+        # Below the half second of RFC 9293 §3.8.6.3 [R9293-3.8.6.3-01]
+        self.delayed_ack: Final = delayed_ack
+        # RFC 9293 §3.7.4 [R9293-3.7.4-01]
+        self.nagle: Final = nagle
+        # 2 MSL. RFC 9293 §3.6.1 [R9293-3.6.1-01]
+        self.time_wait: Final = time_wait
+        # How long a connection without subflows, or whose closing does not end, is kept. RFC 8684
+        # §3.3.3 [R8684-3.3.3-14]
+        self.close_timeout: Final = close_timeout
+        # Connections of one listener that wait in SYN-RECEIVED or to be accepted
+        self.backlog: Final = backlog
+        # Of the device, for the MSS we announce. RFC 9293 §3.7.1
+        self.mtu: Final = mtu

@@ -1,0 +1,1 @@
+"""How fast: congestion controllers, which see windows and never subflows."""

@@ -1,0 +1,40 @@
+"""Standard TCP's congestion control (RFC 5681; recovery itself is RFC 6582, in subflow/recovery.py)."""
+
+from typing import final
+
+from mptcp.congestion.controller import Controller, Window
+
+
+def compute_reduced(flight: int, mss: int) -> int:
+    """ssthresh after a loss, octets (RFC 5681 §3.1, equation 4)."""
+    return max(flight // 2, 2 * mss)
+
+
+@final
+class NewReno(Controller):
+    """Slow start, congestion avoidance, and halving on loss (RFC 5681)."""
+
+    FIELDS = ()
+
+    def on_ack(self, window: Window, acked: int) -> None:
+        """Grow by what was acknowledged, then by one segment per window (RFC 5681 §3.1)."""
+        if window.cwnd < window.ssthresh:
+            window.cwnd += min(acked, window.mss)  # [R5681-3.1-06] at most SMSS per ACK
+            return
+        # [R5681-3.1-06] at most SMSS per round trip: one for each cwnd of octets acknowledged
+        window.acked += acked
+        if window.acked >= window.cwnd:
+            window.acked -= window.cwnd
+            window.cwnd += window.mss
+
+    def on_loss(self, window: Window, flight: int) -> None:
+        """Halve (RFC 5681 §3.2, step 2)."""
+        window.ssthresh = compute_reduced(flight, window.mss)
+        window.cwnd = window.ssthresh
+        window.acked = 0
+
+    def on_timeout(self, window: Window, flight: int) -> None:
+        """One segment, and slow start up to half of what was in flight (RFC 5681 §3.1)."""
+        window.ssthresh = compute_reduced(flight, window.mss)  # [R5681-3.1-08]
+        window.cwnd = window.mss  # [R5681-3.1-09]
+        window.acked = 0

@@ -1,0 +1,156 @@
+"""DATA_FIN, and the FINs that follow it (RFC 8684 §3.3.3)."""
+
+from mptcp.connection.acknowledge import move
+from mptcp.connection.control import Control, Mode
+from mptcp.connection.receive import finish
+from mptcp.connection.state import MAY_WRITE, OVER, Signal, State
+from mptcp.subflow.control import NEVER, NO_OFFSET
+from mptcp.subflow.state import State as SubflowState
+from mptcp.subflow.timers import compute_backoff
+from mptcp.values import Micros
+
+HALF_CLOSED = frozenset({SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK})
+
+
+def close(control: Control, now: Micros) -> None:
+    """The application will write no more [R8684-3.3.3-02]; what it wrote goes first."""
+    if control.state not in MAY_WRITE:
+        return
+    control.snd_fin = control.snd_queue.end  # [R8684-3.3.3-03] after the last octet of data
+    if control.state is State.M_OPENING:
+        return  # once the handshake is over
+    move(control, Signal.CLOSE, now)
+
+
+def progress(control: Control, now: Micros) -> None:
+    """Whatever an ending calls for next: after each arrival, tick and call of the user."""
+    if control.state is State.M_ESTAB and control.snd_fin != NO_OFFSET:
+        move(control, Signal.CLOSE, now)  # it was called before the handshake was over
+    if control.mode is Mode.MULTIPATH:
+        finish(control, now)
+        send_data_fin(control)
+        if control.state in OVER and not control.error:
+            close_subflows(control, now)  # [R8684-3.3.3-09]
+        watch_orphan(control, now)
+    elif control.mode is Mode.PLAIN:
+        progress_plain(control, now)
+    watch_subflows(control, now)
+    if control.mode is Mode.MULTIPATH:
+        watch_data_level(control, now)
+
+
+def send_data_fin(control: Control) -> None:
+    """The DATA_FIN leaves, by itself, once all data has left [R8684-3.3.3-04]."""
+    if control.snd_fin != NO_OFFSET and control.snd_nxt == control.snd_fin and control.snd_rtx == control.snd_nxt:
+        if not is_ready_for_fin(control):
+            return
+        control.snd_nxt = control.snd_fin + 1
+        control.snd_rtx = control.snd_nxt
+        control.fin_now = True
+    if control.fin_now:
+        for branch in control.branches:
+            branch.subflow.acknowledge()  # on every subflow
+        control.fin_now = False
+
+
+def is_ready_for_fin(control: Control) -> bool:
+    """Not before the peer has our key: its segment carries the key, and not a DSS."""
+    return control.is_confirmed or not control.is_initiator
+
+
+def close_subflows(control: Control, now: Micros) -> None:
+    """FIN on every subflow, once."""
+    for branch in control.branches:
+        if not branch.is_closing and branch.subflow.tcb.snd_queue.end == branch.subflow.tcb.snd_nxt:
+            branch.is_closing = True
+            branch.subflow.close(now)
+
+
+def progress_plain(control: Control, now: Micros) -> None:
+    """In plain TCP the FIN of the only subflow is the end of the data."""
+    for branch in control.branches:
+        tcb = branch.subflow.tcb
+        if control.snd_fin != NO_OFFSET and not branch.is_closing and control.snd_nxt == control.snd_queue.end:
+            branch.is_closing = True
+            branch.subflow.close(now)
+        if tcb.rcv_fin != NO_OFFSET and tcb.rcv_nxt > tcb.rcv_fin and control.rcv_fin == NO_OFFSET:
+            control.rcv_fin = control.rcv_nxt
+        if tcb.snd_fin != NO_OFFSET and tcb.snd_una > tcb.snd_fin:
+            take_plain_ack_of_fin(control, now)
+    finish(control, now)
+
+
+def take_plain_ack_of_fin(control: Control, now: Micros) -> None:
+    """Our FIN was acknowledged."""
+    if control.state in (State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK):
+        move(control, Signal.ACK_OF_DATA_FIN, now)
+
+
+# -- what can no longer happen by itself ------------------------------------------------------
+
+
+def watch_orphan(control: Control, now: Micros) -> None:
+    """The peer closed its subflows without a DATA_FIN: wait for a new one, but not for ever [R8684-3.3.3-14]."""
+    is_orphan = control.state not in OVER and control.rcv_fin == NO_OFFSET and len(control.branches) > 0
+    for branch in control.branches:
+        if branch.subflow.tcb.state not in HALF_CLOSED:
+            is_orphan = False
+    if not is_orphan:
+        control.orphan_at = NEVER
+    elif control.orphan_at == NEVER:
+        control.orphan_at = now + control.choices.close_timeout
+
+
+def watch_subflows(control: Control, now: Micros) -> None:
+    """When all subflows are CLOSED the connection is over, one way or the other."""
+    for branch in control.branches:
+        if branch.subflow.tcb.state is not SubflowState.CLOSED:
+            return
+    if control.state is State.M_TIME_WAIT:
+        move(control, Signal.SUBFLOWS_CLOSED, now)
+    elif control.state is not State.M_CLOSED and not control.paths.is_hopeful():
+        # [R8684-3.5-01] a RST ends its subflow alone; but no other will ever come
+        for branch in control.branches:
+            control.error = control.error or branch.subflow.tcb.error
+        control.error = control.error or "reset"
+        move(control, Signal.END, now)
+
+
+def watch_data_level(control: Control, now: Micros) -> None:
+    """The clock of what every subflow had acknowledged and the peer's MPTCP had not [R8684-3.3.6-05]."""
+    is_waiting = control.snd_una < control.snd_nxt and control.state is not State.M_CLOSED
+    rto = 0
+    for branch in control.branches:
+        tcb = branch.subflow.tcb
+        rto = max(rto, tcb.rto)
+        if tcb.snd_una < tcb.snd_nxt:
+            is_waiting = False  # the subflow's own clock runs
+    if not is_waiting:
+        control.retransmit_at = NEVER
+    elif control.retransmit_at == NEVER:
+        control.retransmit_at = now + compute_backoff(rto, control.retries)
+
+
+def tick(control: Control, now: Micros) -> None:
+    """The connection's own clocks."""
+    if control.orphan_at <= now:
+        control.orphan_at = NEVER
+        give_up(control, now)
+    if control.retransmit_at <= now:
+        control.retransmit_at = NEVER
+        control.retries += 1
+        control.journal.note(now, control.name, "data-level retransmission", str(control.snd_una))
+        if control.retries > control.choices.retransmissions:
+            give_up(control, now)
+        elif control.snd_una == control.snd_fin:
+            control.fin_now = True
+        else:
+            control.snd_rtx = control.snd_una  # [R8684-3.3.6-03]
+
+
+def give_up(control: Control, now: Micros) -> None:
+    """Nothing was heard at data level for too long."""
+    control.error = "timed out"
+    control.is_aborting = True
+    for branch in control.branches:
+        branch.subflow.abort("timed out", now)

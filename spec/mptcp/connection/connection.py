@@ -1,0 +1,242 @@
+"""The connection: the road of a segment through RFC 8684, and what the application may do.
+
+The table of contents of this folder: each step stands in the file named after its section.
+"""
+
+from mptcp.choices import Choices
+from mptcp.connection import abort, acknowledge, close, fallback, initiate, receive, send
+from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.mapping import Run
+from mptcp.connection.news import Told, compute_news
+from mptcp.connection.state import MAY_WRITE, Signal, State
+from mptcp.errors import Refused
+from mptcp.events import Event
+from mptcp.journal import Journal
+from mptcp.paths.manager import PathManager
+from mptcp.scheduler.lowest_rtt import LowestRtt
+from mptcp.subflow.arrival import Arrival, Kind, Verdict
+from mptcp.subflow.arrive import compute_reset
+from mptcp.subflow.state import SYNCHRONIZED
+from mptcp.subflow.state import State as SubflowState
+from mptcp.subflow.subflow import Subflow
+from mptcp.values import Micros, Record, Text
+from mptcp.wire.addresses import AddAddr, AddAddrEcho, Prio, RemoveAddr
+from mptcp.wire.dss import Dss
+from mptcp.wire.endings import Fail, FastClose
+from mptcp.wire.handshake import CapableAck, CapableData
+from mptcp.wire.options import Option
+from mptcp.wire.segment import Segment
+
+NEWS = (AddAddr, AddAddrEcho, RemoveAddr, Prio, Fail, FastClose, CapableAck, CapableData)
+
+
+def is_signal(options: tuple[Option, ...]) -> bool:
+    """Whether a segment carries MPTCP news besides DSS: then it says nothing about congestion.
+
+    RFC 8684 §3.4.1, §4: such an acknowledgment is no duplicate.
+    """
+    return any(isinstance(option, NEWS) for option in options)
+
+
+class Connection(Record):
+    """One connection, and its subflows. ``handle`` is the host's name for it; ``listener`` 0 if active."""
+
+    FIELDS = ("control", "told", "is_forgotten")
+
+    def __init__(
+        self,
+        handle: int,
+        listener: int,
+        local_key: bytes,
+        local_token: int,
+        local_idsn: int,
+        choices: Choices,
+        journal: Journal,
+    ) -> None:
+        self.control = Control(
+            handle, listener, local_key, local_token, local_idsn, LowestRtt(), PathManager(), choices, journal
+        )
+        self.told = Told()
+        self.is_forgotten = False  # the application wants to hear no more
+
+    # -- opening ------------------------------------------------------------------------------
+
+    def open(self, subflow: Subflow, is_active: bool, now: Micros) -> None:
+        """The first subflow: it sends a SYN, or waits for one."""
+        self.control.branches.append(Branch(subflow, 0))
+        subflow.open(is_active, now)
+
+    # -- the application ----------------------------------------------------------------------
+
+    def write(self, octets: bytes) -> int:
+        """Take as much of ``octets`` as the send buffer holds; how many. Raises Refused after close."""
+        control = self.control
+        if control.state not in MAY_WRITE or control.snd_fin >= 0:
+            raise Refused("connection closing")
+        length = min(len(octets), control.choices.send_buffer - len(control.snd_queue))
+        control.is_short = length < len(octets)
+        if length > 0:
+            control.snd_queue.append(Text(octets, 0, length))
+        return max(length, 0)
+
+    def read(self, limit: int, now: Micros) -> bytes:
+        """Up to ``limit`` octets in order; none if none are there."""
+        control = self.control
+        ready = control.rcv_ready
+        stop = min(ready.end, ready.start + limit)
+        octets = b"".join([text.octets() for text in ready.cut(ready.start, stop)])
+        ready.release(stop)
+        window = send.compute_window(control)
+        for branch in control.branches:
+            if branch.subflow.is_window_news(window):
+                branch.subflow.acknowledge()
+        return octets
+
+    def close(self, now: Micros) -> None:
+        """No more writes; reading goes on [R8684-3.3.3-02]."""
+        close.close(self.control, now)
+        close.progress(self.control, now)
+
+    def abort(self, now: Micros) -> None:
+        """End at once, whatever is under way."""
+        abort.abort(self.control, "aborted", now)
+
+    # -- the beats ----------------------------------------------------------------------------
+
+    def arrive(self, branch: Branch, segment: Segment, now: Micros) -> Segment | None:
+        """One segment for one of our subflows; the RST that answers it, if one does."""
+        control = self.control
+        before = branch.subflow.tcb.state
+        arrival = branch.subflow.arrive(segment, is_signal(segment.options), now)
+        if arrival.verdict is Verdict.REFUSED:
+            return compute_reset(segment)
+        if arrival.verdict is Verdict.RESET:
+            if control.mode is Mode.MULTIPATH and abort.has_fast_close(control, arrival.options):
+                abort.take_fast_close(control, now)
+        elif arrival.verdict is Verdict.ACCEPTED:
+            if before not in SYNCHRONIZED:
+                self.settle(branch, before, arrival, now)
+            if control.mode is Mode.MULTIPATH:
+                self.take_options(branch, arrival, now)
+            if arrival.text:
+                receive.take_text(control, branch, arrival.text, now)
+            if control.mode is Mode.PLAIN and arrival.acknowledged:
+                acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
+        close.progress(control, now)
+        return None
+
+    def settle(self, branch: Branch, before: SubflowState, arrival: Arrival, now: Micros) -> None:
+        """The handshake of the first subflow went a step on (RFC 8684 §3.1)."""
+        control = self.control
+        tcb = branch.subflow.tcb
+        if before is SubflowState.LISTEN:
+            initiate.take_syn(control, arrival.options, now)
+        elif before is SubflowState.SYN_SENT:
+            initiate.take_syn_ack(control, arrival.options, now)
+        elif before is SubflowState.SYN_RECEIVED and tcb.state in SYNCHRONIZED and not control.is_initiator:
+            initiate.take_third(control, arrival.options, now)
+        if tcb.state in SYNCHRONIZED and control.state is State.M_OPENING:
+            control.snd_edge = 1 + tcb.snd_wnd
+            acknowledge.move(control, Signal.ESTABLISHED, now)
+
+    def take_options(self, branch: Branch, arrival: Arrival, now: Micros) -> None:
+        """MPTCP options of an accepted segment, in the order in which they stand."""
+        control = self.control
+        has_data_ack = False
+        for option in arrival.options:
+            if isinstance(option, Dss):
+                control.is_confirmed = True  # [R8684-3.1-22] whoever sends DSS has our key
+                if option.ack is not None:
+                    has_data_ack = True
+                    acknowledge.take_data_ack(control, option.ack, arrival.window, now)
+                if option.mapping is not None and control.mode is Mode.MULTIPATH:
+                    receive.take_mapping(control, branch, option.mapping, now)
+            elif isinstance(option, CapableData):
+                self.take_capable_data(branch, option, now)
+            elif isinstance(option, (AddAddr, AddAddrEcho)):
+                control.is_confirmed = True
+            elif isinstance(option, Fail):
+                fallback.take_fail(control, branch, now)
+            elif isinstance(option, FastClose) and abort.has_fast_close(control, (option,)):
+                abort.take_fast_close(control, now)
+        self.check_path(branch, arrival, has_data_ack, now)
+
+    def take_capable_data(self, branch: Branch, option: CapableData, now: Micros) -> None:
+        """MP_CAPABLE as the first mapping, as often as it comes [R8684-3.1-26] [R8684-3.1-29]."""
+        control = self.control
+        if control.is_initiator:
+            return
+        if (option.checksum is not None) != control.checksum:
+            receive.reset(control, branch, 1, "checksum presence", now)
+            return
+        branch.has_mapping = True
+        receive.take_run(control, branch, Run(1, 1, option.length, option.length, option.checksum), now)
+
+    def check_path(self, branch: Branch, arrival: Arrival, has_data_ack: bool, now: Micros) -> None:
+        """Does the path carry our options at all? (RFC 8684 §3.7)"""
+        control = self.control
+        if control.mode is not Mode.MULTIPATH:
+            return
+        is_silent = branch.subflow.tcb.snd_una > 1 and arrival.acknowledged > 0 and not has_data_ack
+        if is_silent and not control.has_data_ack and before_data(control):
+            # [R8684-3.7-06] text was acknowledged, and nothing ever at data level
+            fallback.start_infinite(control, branch, "acknowledged without Data ACK", now)
+        elif arrival.text and not branch.has_mapping:
+            # [R8684-3.7-09] the first text came without mapping
+            fallback.start_infinite(control, branch, "text without mapping", now)
+
+    def transmit(self, now: Micros) -> list[Segment]:
+        """All segments that may leave now."""
+        control = self.control
+        segments: list[Segment] = []
+        while True:
+            count = len(segments)
+            if control.state is not State.M_CLOSED:
+                send.schedule(control, now)
+                close.progress(control, now)
+            for branch in control.branches:
+                self.drain(branch, segments, now)
+            if len(segments) == count:
+                return segments
+
+    def drain(self, branch: Branch, segments: list[Segment], now: Micros) -> None:
+        """Everything that one subflow may send now."""
+        while True:
+            plan = branch.subflow.plan(now)
+            if plan.kind is Kind.NOTHING:
+                return
+            terms = send.compute_terms(self.control, branch, plan)
+            segments.append(branch.subflow.transmit(plan, terms, now))
+            send.note_window(self.control, branch)
+
+    def tick(self, now: Micros) -> None:
+        """Time has come to ``now``."""
+        for branch in self.control.branches:
+            branch.subflow.tick(now)
+        close.tick(self.control, now)
+        close.progress(self.control, now)
+
+    def deadline(self) -> Micros:
+        """When ``tick`` is due; NEVER if not."""
+        control = self.control
+        earliest = min(control.retransmit_at, control.orphan_at)
+        for branch in control.branches:
+            earliest = min(earliest, branch.subflow.deadline())
+        return earliest
+
+    def events(self) -> list[Event]:
+        """What the application has not been told yet."""
+        return compute_news(self.control, self.told)
+
+    def is_over(self) -> bool:
+        """Nothing more will leave, and nothing that comes is for us."""
+        for branch in self.control.branches:
+            tcb = branch.subflow.tcb
+            if tcb.state is not SubflowState.CLOSED or tcb.reset_now:
+                return False
+        return self.control.state is State.M_CLOSED
+
+
+def before_data(control: Control) -> bool:
+    """Whether data of ours is out that no Data ACK covers."""
+    return control.snd_una < control.snd_nxt

@@ -1,0 +1,179 @@
+"""The MPTCP control block: the variables of RFC 8684 appendix C.
+
+A record without behaviour. All data sequence variables are offsets: 0 is the octet that MP_CAPABLE
+takes (the IDSN), 1 the first octet of data (numbers.py).
+"""
+
+from enum import Enum
+
+from mptcp.choices import Choices
+from mptcp.connection.mapping import Run
+from mptcp.connection.state import State
+from mptcp.intervals import Intervals
+from mptcp.journal import Journal
+from mptcp.paths.manager import PathManager
+from mptcp.queue import Queue
+from mptcp.scheduler.scheduler import Scheduler
+from mptcp.subflow.control import NEVER, NO_OFFSET
+from mptcp.subflow.subflow import Subflow
+from mptcp.values import Micros, Record
+
+
+class Mode(Enum):
+    """What the two ends speak."""
+
+    OPENING = "opening"  # MP_CAPABLE is offered and not yet agreed
+    MULTIPATH = "multipath"  # RFC 8684
+    PLAIN = "plain"  # TCP, from the start or after fallback [R8684-3.7-30]: there is no way back
+
+
+class Branch(Record):
+    """What the connection remembers of one subflow (RFC 8684 appendix C.2)."""
+
+    FIELDS = (
+        "subflow",
+        "address_id",
+        "is_backup",
+        "sent",
+        "received",
+        "inbound",
+        "has_mapping",
+        "is_closing",
+    )
+
+    def __init__(self, subflow: Subflow, address_id: int) -> None:
+        self.subflow = subflow
+        self.address_id = address_id
+        self.is_backup = False
+        self.sent: list[Run] = []  # mappings of text that the subflow has not had acknowledged
+        self.received: list[Run] = []  # mappings of text that has not been moved to data level
+        self.inbound = Queue(1)  # text in subflow order that has not been moved to data level
+        self.has_mapping = False  # a mapping arrived here: the path carries options
+        self.is_closing = False  # our FIN was ordered
+
+
+class Control(Record):
+    """Everything that one connection remembers (RFC 8684 appendix C.1)."""
+
+    FIELDS = (
+        "handle",
+        "listener",
+        "is_initiator",
+        "state",
+        "mode",
+        "reason",
+        "error",
+        "was_open",
+        "is_counted",
+        # keys: RFC 8684 §3.1
+        "local_key",
+        "local_token",
+        "local_idsn",
+        "remote_key",
+        "remote_token",
+        "remote_idsn",
+        "checksum",
+        "peer_refuses_joins",
+        "is_confirmed",
+        # sending: RFC 8684 §3.3.5, §3.3.6
+        "snd_una",
+        "snd_nxt",
+        "snd_rtx",
+        "snd_edge",
+        "snd_queue",
+        "snd_fin",
+        "snd_shift",
+        "has_data_ack",
+        "is_short",
+        # receiving: RFC 8684 §3.3.4
+        "rcv_nxt",
+        "rcv_edge",
+        "rcv_held",
+        "rcv_ready",
+        "rcv_fin",
+        "rcv_shift",
+        # signals that leave with the next segment
+        "fin_now",
+        "fail_dsn",
+        "has_sent_fail",
+        "infinite",
+        "is_aborting",
+        "reset_reason",
+        # data-level clocks
+        "retries",
+        "retransmit_at",
+        "orphan_at",
+        # parts
+        "branches",
+        "scheduler",
+        "paths",
+    )
+    SHARED = ("choices", "journal", "name")
+
+    def __init__(
+        self,
+        handle: int,
+        listener: int,
+        local_key: bytes,
+        local_token: int,
+        local_idsn: int,
+        scheduler: Scheduler,
+        paths: PathManager,
+        choices: Choices,
+        journal: Journal,
+    ) -> None:
+        self.handle = handle  # the host's name for this connection
+        self.listener = listener  # 0 for an active open
+        self.is_initiator = listener == 0
+        self.state = State.M_OPENING
+        self.mode = Mode.OPENING if choices.multipath else Mode.PLAIN
+        self.reason = ""  # why it is plain TCP, when MPTCP was wished
+        self.error = ""  # why it ended, when not in order
+        self.was_open = False  # the handshake ended well
+        self.is_counted = listener != 0  # it takes a place in its listener's backlog
+
+        self.local_key = local_key
+        self.local_token = local_token
+        self.local_idsn = local_idsn
+        self.remote_key = b""
+        self.remote_token = 0
+        self.remote_idsn = 0
+        self.checksum = False  # [R8684-3.1-47] one decision for both directions
+        self.peer_refuses_joins = False  # flag C was received
+        self.is_confirmed = False  # the peer is known to have our key
+
+        self.snd_una = 1  # oldest octet without Data ACK
+        self.snd_nxt = 1  # next to be mapped for the first time
+        self.snd_rtx = 1  # next to be mapped again; snd_nxt when nothing is
+        self.snd_edge = 1  # right edge of the peer's connection-level window
+        self.snd_queue = Queue(1)  # written, and not yet acknowledged at data level
+        self.snd_fin = NO_OFFSET  # offset of our DATA_FIN once the application closed
+        self.snd_shift = 0  # of the first subflow, to read windows with
+        self.has_data_ack = False  # a Data ACK of something that we sent has come
+        self.is_short = False  # the last write was cut short
+
+        self.rcv_nxt = 1  # next expected
+        self.rcv_edge = 1  # right edge of the window we announced: never retreats
+        self.rcv_held = Intervals(1)  # data out of order
+        self.rcv_ready = Queue(1)  # data in order, for the application
+        self.rcv_fin = NO_OFFSET  # offset of the peer's DATA_FIN once seen
+        self.rcv_shift = 0
+
+        self.fin_now = False  # the DATA_FIN leaves (again) with the next acknowledgment
+        self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name
+        self.has_sent_fail = False
+        self.infinite = NO_OFFSET  # subflow offset where the infinite mapping starts, until sent
+        self.is_aborting = False  # RSTs carry MP_FASTCLOSE
+        self.reset_reason = NO_OFFSET  # RSTs carry MP_TCPRST with this reason
+
+        self.retries = 0
+        self.retransmit_at: Micros = NEVER
+        self.orphan_at: Micros = NEVER  # when a connection that no subflow can end is given up
+
+        self.branches: list[Branch] = []
+        self.scheduler = scheduler
+        self.paths = paths
+
+        self.choices = choices
+        self.journal = journal
+        self.name = f"connection {handle}"

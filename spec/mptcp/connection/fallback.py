@@ -1,0 +1,103 @@
+"""Back to plain TCP: the infinite mapping, MP_FAIL (RFC 8684 §3.7)."""
+
+from mptcp.connection.control import Branch, Control, Mode
+from mptcp.parameters import REASON_MIDDLEBOX
+from mptcp.subflow.control import NEVER, NO_OFFSET
+from mptcp.values import Micros
+
+
+def fall_back(control: Control, reason: str, now: Micros) -> None:
+    """Plain TCP from here on, for ever [R8684-3.7-30]; ``reason`` is for people."""
+    if control.mode is Mode.PLAIN:
+        return
+    control.journal.note(now, control.name, "fallback", reason)
+    control.mode = Mode.PLAIN
+    control.reason = reason
+    control.retransmit_at = NEVER
+    control.fin_now = False
+    # a DATA_FIN that was sent is taken back: the FIN says it now
+    control.snd_nxt = min(control.snd_nxt, control.snd_queue.end)
+    control.snd_rtx = control.snd_nxt
+
+
+def compute_send_shift(control: Control, branch: Branch) -> int:
+    """What to add to a subflow offset of text we send to get its data offset, in plain TCP."""
+    return control.snd_nxt - branch.subflow.tcb.snd_queue.end
+
+
+def compute_receive_shift(control: Control, branch: Branch) -> int:
+    """What to add to a subflow offset of text we receive to get its data offset, in plain TCP."""
+    return control.rcv_nxt - branch.inbound.start
+
+
+def is_contiguous(control: Control, branch: Branch) -> bool:
+    """Whether all that is unacknowledged lies in one line on this, the only subflow (RFC 8684 §3.7).
+
+    Then the infinite mapping can stand for it, and only then.
+    """
+    if len(control.branches) != 1 or control.snd_rtx != control.snd_nxt:
+        return False
+    shift = min(control.snd_nxt, control.snd_queue.end) - branch.subflow.tcb.snd_queue.end
+    return all(run.dsn - run.ssn == shift for run in branch.sent)
+
+
+def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -> None:
+    """We leave MPTCP: our next text says so by a mapping of length 0 [R8684-3.7-10] [R8684-3.7-20]."""
+    if control.mode is not Mode.MULTIPATH:
+        return
+    if not is_contiguous(control, branch):
+        control.reset_reason = REASON_MIDDLEBOX  # [R8684-3.7-23]
+        branch.subflow.abort("reset", now)
+        return
+    fall_back(control, reason, now)
+    control.infinite = branch.subflow.tcb.snd_queue.end
+
+
+def take_fail(control: Control, branch: Branch, now: Micros) -> None:
+    """MP_FAIL came: the peer saw our data altered on the way; it gets one back [R8684-3.7-22]."""
+    if control.mode is not Mode.MULTIPATH:
+        return
+    control.journal.note(now, control.name, "MP_FAIL received")
+    if not control.has_sent_fail:
+        control.has_sent_fail = True
+        control.fail_dsn = control.rcv_nxt
+        branch.subflow.acknowledge()
+    start_infinite(control, branch, "MP_FAIL", now)
+
+
+def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micros) -> None:
+    """The data from data offset ``dsn`` on is not what was sent [R8684-3.7-13].
+
+    On the only subflow, in line, MP_FAIL asks for the infinite mapping [R8684-3.7-19]; until it
+    comes nothing is acknowledged at data level [R8684-3.7-18]. Otherwise the subflow ends [R8684-3.7-15].
+    """
+    if control.has_sent_fail:
+        return
+    control.journal.note(now, control.name, "checksum failure", str(dsn))
+    control.has_sent_fail = True
+    control.fail_dsn = dsn
+    if len(control.branches) == 1 and dsn == control.rcv_nxt:
+        branch.subflow.acknowledge()
+    else:
+        control.reset_reason = REASON_MIDDLEBOX
+        branch.subflow.abort("reset", now)
+
+
+def take_infinite(control: Control, branch: Branch, now: Micros) -> None:
+    """A mapping of length 0 came: from rcv_nxt on, subflow octets are data octets [R8684-3.7-21].
+
+    What waited for a mapping or a checksum is taken as it is, as plain TCP would.
+    """
+    control.journal.note(now, control.name, "infinite mapping received")
+    branch.received.clear()
+    if not control.has_sent_fail:
+        control.fail_dsn = NO_OFFSET
+    start_infinite(control, branch, "infinite mapping", now)
+
+
+def take_plain_ack(control: Control, branch: Branch) -> int:
+    """In plain TCP the subflow's acknowledgment frees the data [R8684-3.7-27]: the data offset it reaches."""
+    tcb = branch.subflow.tcb
+    if control.infinite != NO_OFFSET and tcb.snd_una > control.infinite:
+        control.infinite = NO_OFFSET  # text that said it has arrived
+    return min(tcb.snd_una, tcb.snd_queue.end) + compute_send_shift(control, branch)

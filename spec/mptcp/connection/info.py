@@ -1,0 +1,178 @@
+"""A look at a connection from outside (RFC 9293 §3.10.6 STATUS)."""
+
+from typing import Final, final
+
+from mptcp.connection.control import Branch, Control, Mode
+from mptcp.values import Address, Micros, Port, Value
+
+
+@final
+class SubflowInfo(Value):
+    """One subflow: addresses, state, and the numbers that matter. Octets and µs."""
+
+    __match_args__ = (
+        "state",
+        "local",
+        "local_port",
+        "remote",
+        "remote_port",
+        "snd_cwnd",
+        "snd_ssthresh",
+        "srtt",
+        "rto",
+        "snd_wnd",
+        "rcv_wnd",
+        "unacked",
+        "bytes_retrans",
+        "snd_mss",
+    )
+
+    def __init__(
+        self,
+        state: str,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+        snd_cwnd: int,
+        snd_ssthresh: int,
+        srtt: Micros,
+        rto: Micros,
+        snd_wnd: int,
+        rcv_wnd: int,
+        unacked: int,
+        bytes_retrans: int,
+        snd_mss: int,
+    ) -> None:
+        self.state: Final = state
+        self.local: Final = local
+        self.local_port: Final = local_port
+        self.remote: Final = remote
+        self.remote_port: Final = remote_port
+        self.snd_cwnd: Final = snd_cwnd
+        self.snd_ssthresh: Final = snd_ssthresh
+        self.srtt: Final = srtt
+        self.rto: Final = rto
+        self.snd_wnd: Final = snd_wnd
+        self.rcv_wnd: Final = rcv_wnd
+        self.unacked: Final = unacked
+        self.bytes_retrans: Final = bytes_retrans
+        self.snd_mss: Final = snd_mss
+
+
+@final
+class ConnectionInfo(Value):
+    """A connection: what is spoken, what went, what is left. Octets."""
+
+    __match_args__ = (
+        "state",
+        "multipath",
+        "reason",
+        "error",
+        "checksum",
+        "local",
+        "local_port",
+        "remote",
+        "remote_port",
+        "local_token",
+        "remote_token",
+        "bytes_sent",
+        "bytes_acked",
+        "bytes_received",
+        "bytes_retrans",
+        "unread",
+        "unsent",
+        "is_finished",
+        "subflows",
+    )
+
+    def __init__(
+        self,
+        state: str,
+        multipath: bool,
+        reason: str,
+        error: str,
+        checksum: bool,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+        local_token: int,
+        remote_token: int,
+        bytes_sent: int,
+        bytes_acked: int,
+        bytes_received: int,
+        bytes_retrans: int,
+        unread: int,
+        unsent: int,
+        is_finished: bool,
+        subflows: tuple[SubflowInfo, ...],
+    ) -> None:
+        self.state: Final = state
+        self.multipath: Final = multipath  # False with a plain peer and after fallback
+        self.reason: Final = reason  # why it is plain TCP although MPTCP was wished
+        self.error: Final = error
+        self.checksum: Final = checksum
+        self.local: Final = local
+        self.local_port: Final = local_port
+        self.remote: Final = remote
+        self.remote_port: Final = remote_port
+        self.local_token: Final = local_token
+        self.remote_token: Final = remote_token
+        self.bytes_sent: Final = bytes_sent  # of data, each octet once
+        self.bytes_acked: Final = bytes_acked
+        self.bytes_received: Final = bytes_received  # in order
+        self.bytes_retrans: Final = bytes_retrans  # on all subflows
+        self.unread: Final = unread
+        self.unsent: Final = unsent
+        self.is_finished: Final = is_finished  # the peer will send no more
+        self.subflows: Final = subflows
+
+
+def compute_subflow_info(branch: Branch) -> SubflowInfo:
+    """STATUS of one subflow."""
+    tcb = branch.subflow.tcb
+    return SubflowInfo(
+        tcb.state.value,
+        tcb.local,
+        tcb.local_port,
+        tcb.remote,
+        tcb.remote_port,
+        tcb.window.cwnd,
+        tcb.window.ssthresh,
+        tcb.srtt,
+        tcb.rto,
+        tcb.snd_wnd,
+        tcb.rcv_edge - tcb.rcv_nxt,
+        tcb.snd_nxt - tcb.snd_una,
+        tcb.octets_retransmitted,
+        tcb.snd_mss,
+    )
+
+
+def compute_info(control: Control) -> ConnectionInfo:
+    """STATUS of a connection."""
+    first = control.branches[0].subflow.tcb
+    subflows = tuple([compute_subflow_info(branch) for branch in control.branches])
+    end = control.snd_queue.end
+    return ConnectionInfo(
+        control.state.value,
+        control.mode is Mode.MULTIPATH,
+        control.reason,
+        control.error,
+        control.checksum,
+        first.local,
+        first.local_port,
+        first.remote,
+        first.remote_port,
+        control.local_token,
+        control.remote_token,
+        min(control.snd_nxt, end) - 1,
+        min(control.snd_una, end) - 1,
+        control.rcv_ready.end - 1,
+        sum([one.bytes_retrans for one in subflows]),
+        len(control.rcv_ready),
+        end - min(control.snd_nxt, end),
+        control.rcv_nxt > control.rcv_fin >= 0,
+        subflows,
+    )

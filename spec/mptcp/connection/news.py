@@ -1,0 +1,64 @@
+"""What the application is told, found in one place by comparing before and after."""
+
+from mptcp.connection.control import Control, Mode
+from mptcp.connection.state import OVER
+from mptcp.events import (
+    Aborted,
+    Accepted,
+    Closed,
+    Established,
+    Event,
+    FellBack,
+    Finished,
+    Readable,
+    Writable,
+)
+from mptcp.values import Record
+
+
+class Told(Record):
+    """What the application knows already."""
+
+    FIELDS = ("is_open", "rcv_nxt", "is_finished", "is_plain", "is_over")
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.rcv_nxt = 1
+        self.is_finished = False
+        self.is_plain = False
+        self.is_over = False
+
+
+def compute_news(control: Control, told: Told) -> list[Event]:
+    """The events that bring ``told`` up to date, in the order in which they make sense."""
+    events: list[Event] = []
+    if not told.is_open and control.was_open:
+        told.is_open = True
+        events.append(compute_opening(control))
+    if not told.is_plain and control.mode is Mode.PLAIN and control.reason and told.is_open:
+        told.is_plain = True
+        events.append(FellBack(control.handle, control.reason))
+    end = control.rcv_ready.end
+    if end > told.rcv_nxt:
+        told.rcv_nxt = end
+        events.append(Readable(control.handle))
+    if control.is_short and len(control.snd_queue) < control.choices.send_buffer // 2:
+        control.is_short = False
+        events.append(Writable(control.handle))
+    if not told.is_finished and control.rcv_nxt > control.rcv_fin >= 0:
+        told.is_finished = True
+        events.append(Finished(control.handle))
+    if not told.is_over and (control.error or control.state in OVER):
+        told.is_over = True
+        events.append(Aborted(control.handle, control.error) if control.error else Closed(control.handle))
+    return events
+
+
+def compute_opening(control: Control) -> Event:
+    """Accepted for a passive open, Established for an active one."""
+    if control.is_initiator:
+        return Established(control.handle)
+    tcb = control.branches[0].subflow.tcb
+    return Accepted(
+        control.handle, control.listener, tcb.local, tcb.local_port, tcb.remote, tcb.remote_port
+    )

@@ -1,0 +1,170 @@
+"""From subflow order to data order (RFC 8684 §3.3.1, §3.3.4)."""
+
+from mptcp.connection.acknowledge import move
+from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.fallback import compute_receive_shift, take_checksum_failure, take_infinite
+from mptcp.connection.mapping import Run, add, find, is_allowed, release
+from mptcp.connection.state import Signal, State
+from mptcp.keys import compute_dss_checksum
+from mptcp.numbers import (
+    MASK_32,
+    compute_offset_32,
+    compute_offset_64,
+    compute_signed_32,
+    compute_wire_64,
+)
+from mptcp.parameters import REASON_MIDDLEBOX, REASON_MPTCP
+from mptcp.subflow.control import NO_OFFSET
+from mptcp.values import Micros, Text
+from mptcp.wire.dss import Mapping
+
+DATA_FIN_TAKEN = frozenset({State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2})
+
+
+def compute_dsn(control: Control, mapping: Mapping) -> int:
+    """The data offset at which ``mapping`` starts, whatever its width [R8684-3.3.1-24]."""
+    if mapping.wide:
+        return compute_offset_64(control.remote_idsn, mapping.dsn)
+    return compute_offset_32(control.remote_idsn & MASK_32, mapping.dsn, control.rcv_nxt)
+
+
+def compute_ssn(branch: Branch, mapping: Mapping) -> int:
+    """The subflow offset at which ``mapping`` starts: SSN counts from the SYN [R8684-3.3.1-08]."""
+    near = branch.subflow.tcb.rcv_nxt
+    return near + compute_signed_32(mapping.ssn - near)
+
+
+def take_mapping(control: Control, branch: Branch, mapping: Mapping, now: Micros) -> None:
+    """A DSS mapping came: infinite, of text, of a DATA_FIN, or both of these."""
+    if mapping.length == 0:
+        take_infinite(control, branch, now)  # [R8684-3.3.1-33]
+        return
+    if (mapping.checksum is not None) != control.checksum:
+        # [R8684-3.3-09] [R8684-3.3-10] either is a broken agreement
+        reset(control, branch, REASON_MPTCP, "checksum presence", now)  # [R8684-3.3-11]
+        return
+    branch.has_mapping = True
+    dsn = compute_dsn(control, mapping)
+    length = mapping.length - (1 if mapping.fin else 0)
+    if mapping.fin:
+        if length == 0 and not is_fin_intact(control, mapping, dsn):
+            return
+        take_data_fin(control, branch, dsn + length)
+    if length > 0:
+        take_run(
+            control,
+            branch,
+            Run(compute_ssn(branch, mapping), dsn, length, mapping.length, mapping.checksum),
+            now,
+        )
+
+
+def is_fin_intact(control: Control, mapping: Mapping, dsn: int) -> bool:
+    """The checksum of a DATA_FIN without text covers the pseudo-header alone [R8684-3.3.3-05]."""
+    if mapping.checksum is None:
+        return True
+    number = compute_wire_64(control.remote_idsn, dsn)
+    return is_same_checksum(compute_dss_checksum(number, mapping.ssn, mapping.length, ()), mapping.checksum)
+
+
+def is_same_checksum(a: int, b: int) -> bool:
+    """Equal in ones' complement, where 0000 and ffff are both zero."""
+    return a % 0xFFFF == b % 0xFFFF
+
+
+def take_run(control: Control, branch: Branch, run: Run, now: Micros) -> None:
+    """A mapping of text is kept until its text has moved on, unless it is old or a contradiction."""
+    inbound = branch.inbound
+    if run.end <= inbound.start or run.ssn >= branch.subflow.tcb.rcv_edge:
+        return  # of text that has moved on, or that cannot come
+    if run.ssn < inbound.start and run.checksum is None:
+        passed = inbound.start - run.ssn
+        run = Run(inbound.start, run.dsn + passed, run.length - passed, run.wire_length, None)
+    if not is_allowed(branch.received, run):
+        reset(control, branch, REASON_MPTCP, "mapping altered", now)  # [R8684-3.3.1-04]
+        return
+    add(branch.received, run)
+
+
+def reset(control: Control, branch: Branch, reason: int, why: str, now: Micros) -> None:
+    """This subflow ends with MP_TCPRST."""
+    control.journal.note(now, control.name, "subflow reset", why)
+    control.reset_reason = reason
+    branch.subflow.abort("reset", now)
+
+
+def take_text(control: Control, branch: Branch, text: tuple[Text, ...], now: Micros) -> None:
+    """Text became readable in subflow order: map it and move it to data level, as far as that goes."""
+    for piece in text:
+        branch.inbound.append(piece)
+    advance(control, branch, now)
+
+
+def advance(control: Control, branch: Branch, now: Micros) -> None:
+    """Move what is mapped, and whole where a checksum must be seen first."""
+    inbound = branch.inbound
+    while len(inbound) > 0:
+        if control.mode is Mode.PLAIN:
+            start = inbound.start
+            deliver(control, start + compute_receive_shift(control, branch), inbound.cut(start, inbound.end))
+            inbound.release(inbound.end)
+            return
+        run = find(branch.received, inbound.start)
+        if run is None:
+            break  # [R8684-3.3.1-18] without mapping there is no Data ACK
+        start, stop = inbound.start, min(run.end, inbound.end)
+        if run.checksum is not None:
+            if stop < run.end:
+                break  # the whole mapping is needed
+            if not is_intact(control, branch, run):
+                take_checksum_failure(control, branch, run.dsn, now)
+                break
+        deliver(control, run.dsn + start - run.ssn, inbound.cut(start, stop))
+        inbound.release(stop)
+        release(branch.received, stop)
+    if len(inbound) > control.choices.receive_buffer and control.fail_dsn == NO_OFFSET:
+        # [R8684-3.3.1-21] [R8684-3.7-11] a full window and still no mapping
+        reset(control, branch, REASON_MIDDLEBOX, "no mapping", now)  # [R8684-3.7-12]
+
+
+def is_intact(control: Control, branch: Branch, run: Run) -> bool:
+    """Whether the text of ``run``, all there, gives the checksum that came with it [R8684-3.3.1-11]."""
+    if run.checksum is None or run.ssn < branch.inbound.start:
+        return True
+    number = compute_wire_64(control.remote_idsn, run.dsn)
+    text = branch.inbound.cut(run.ssn, run.end)
+    checksum = compute_dss_checksum(number, run.ssn & MASK_32, run.wire_length, text)
+    return is_same_checksum(checksum, run.checksum)
+
+
+def deliver(control: Control, dsn: int, text: tuple[Text, ...]) -> None:
+    """Data from offset ``dsn`` on: kept if it is in the window and new [R8684-3.3.4-03]."""
+    limit = max(control.rcv_edge, control.rcv_nxt)
+    if control.rcv_fin != NO_OFFSET:
+        limit = min(limit, control.rcv_fin)
+    taken = 0
+    for piece in text:
+        stop = min(len(piece), limit - dsn)
+        if stop > 0:
+            # [R8684-3.3.1-06] the first copy counts [R8684-3.3.1-07] and the later ones do not
+            taken += control.rcv_held.insert(dsn, piece if stop == len(piece) else piece.cut(0, stop))
+        dsn += len(piece)
+    if taken:
+        for piece in control.rcv_held.take():
+            control.rcv_ready.append(piece)
+        control.rcv_nxt = max(control.rcv_nxt, control.rcv_held.start)
+
+
+def take_data_fin(control: Control, branch: Branch, offset: int) -> None:
+    """The peer's data ends before data offset ``offset`` [R8684-3.3.3-03]."""
+    branch.subflow.acknowledge()
+    if control.rcv_fin == NO_OFFSET and control.rcv_nxt <= offset <= control.rcv_edge:
+        control.rcv_fin = offset
+
+
+def finish(control: Control, now: Micros) -> None:
+    """The DATA_FIN counts once all data before it is there [R8684-3.3.3-06]."""
+    if control.rcv_fin != NO_OFFSET and control.rcv_nxt == control.rcv_fin and control.state in DATA_FIN_TAKEN:
+        control.rcv_nxt += 1
+        control.rcv_edge = max(control.rcv_edge, control.rcv_nxt)
+        move(control, Signal.DATA_FIN, now)

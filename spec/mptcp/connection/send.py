@@ -1,0 +1,213 @@
+"""From data order to subflow order, and the options of each segment (RFC 8684 §3.3)."""
+
+from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.fallback import compute_send_shift
+from mptcp.connection.initiate import (
+    compute_ack_option,
+    compute_data_option,
+    compute_syn_ack_option,
+    compute_syn_option,
+)
+from mptcp.connection.mapping import Run, find, release
+from mptcp.keys import compute_dss_checksum
+from mptcp.numbers import MASK_32, compute_wire_64
+from mptcp.parameters import LARGEST_MAPPING, REASON_UNSPECIFIED
+from mptcp.scheduler.scheduler import Candidate
+from mptcp.subflow.arrival import Kind, Plan, Terms
+from mptcp.subflow.control import NO_OFFSET
+from mptcp.subflow.state import State
+from mptcp.values import Micros
+from mptcp.wire.dss import DataAck, Dss, Mapping
+from mptcp.wire.endings import Fail, FastClose, TcpReset
+from mptcp.wire.options import Option
+
+DSS_LENGTH = 28  # octets: both numbers wide, with checksum or padding; RFC 8684 §3.3 [R8684-3.3-04]
+
+
+def compute_window(control: Control) -> int:
+    """The connection-level receive window to announce, octets, the same on every subflow [R8684-3.3.4-01]."""
+    announced = control.rcv_edge - control.rcv_nxt
+    free = control.choices.receive_buffer - len(control.rcv_ready)
+    step = min(control.choices.receive_buffer // 2, control.choices.mtu)
+    # [R9293-3.8.6.2.2-01] small steps are not worth telling; [R8684-3.3.4-02] nor is the edge moved back
+    return free if free - announced >= step else max(announced, 0)
+
+
+def note_window(control: Control, branch: Branch) -> None:
+    """Remember how far the peer may send now."""
+    tcb = branch.subflow.tcb
+    control.rcv_edge = max(control.rcv_edge, control.rcv_nxt + tcb.rcv_edge - tcb.rcv_nxt)
+
+
+# -- which data goes where --------------------------------------------------------------------
+
+
+def schedule(control: Control, now: Micros) -> None:
+    """Give waiting data to subflows that would send it at once."""
+    while True:
+        is_again = control.snd_rtx < control.snd_nxt
+        offset = control.snd_rtx if is_again else control.snd_nxt
+        stop = min(control.snd_nxt, control.snd_queue.end) if is_again else control.snd_queue.end
+        waiting = stop - offset
+        if waiting <= 0 or is_waiting_for_key(control):
+            return
+        if control.mode is Mode.MULTIPATH:
+            allowed = min(waiting, control.snd_edge - offset, LARGEST_MAPPING)  # [R8684-3.3.5-05]
+        else:
+            allowed = waiting
+        index, length = choose(control, waiting, allowed, now)
+        if index < 0:
+            return
+        assign(control, control.branches[index], offset, length)
+
+
+def is_waiting_for_key(control: Control) -> bool:
+    """One mapping rides on MP_CAPABLE; the second waits until the keys are known to be there.
+
+    A DSS that overtakes the third packet would find a listener without our key. [R8684-3.7-04]
+    """
+    if control.mode is Mode.OPENING:
+        return True
+    is_first_out = control.snd_nxt > 1
+    return (
+        control.mode is Mode.MULTIPATH and control.is_initiator and not control.is_confirmed and is_first_out
+    )
+
+
+def choose(control: Control, waiting: int, allowed: int, now: Micros) -> tuple[int, int]:
+    """The subflow and the number of octets for the next mapping; -1 where none may go.
+
+    When a closed window alone holds everything back, what fits it (one octet at the least) goes to a
+    subflow all the same: it is kept there until the window opens, or is the probe that asks [R9293-3.8.6.1-01].
+    """
+    overhead = DSS_LENGTH if control.mode is Mode.MULTIPATH else 0
+    candidates: list[Candidate] = []
+    idle = -1
+    for index, branch in enumerate(control.branches):
+        room = min(branch.subflow.room(waiting, overhead, now), allowed)
+        if room > 0:
+            candidates.append(Candidate(index, branch.subflow.tcb.srtt, room, branch.is_backup))
+        elif idle < 0 and branch.subflow.needs_probe_text():
+            idle = index
+    index = control.scheduler.pick(candidates)
+    if index >= 0:
+        for candidate in candidates:
+            if candidate.index == index:
+                return index, candidate.room
+    if idle >= 0:
+        tcb = control.branches[idle].subflow.tcb
+        return idle, min(waiting, LARGEST_MAPPING, max(1, min(allowed, tcb.snd_wnd)))
+    return -1, 0
+
+
+def assign(control: Control, branch: Branch, offset: int, length: int) -> None:
+    """Map ``length`` octets of data at ``offset`` to the subflow's next octets, and queue them there."""
+    tcb = branch.subflow.tcb
+    text = control.snd_queue.cut(offset, offset + length)
+    if control.mode is Mode.MULTIPATH:
+        ssn = tcb.snd_queue.end
+        checksum: int | None = None
+        if control.checksum:
+            number = compute_wire_64(control.local_idsn, offset)
+            checksum = compute_dss_checksum(number, ssn & MASK_32, length, text)
+        branch.sent.append(Run(ssn, offset, length, length, checksum))
+    for piece in text:
+        branch.subflow.send(piece)
+    if control.snd_rtx < control.snd_nxt:
+        control.snd_rtx = offset + length
+    else:
+        control.snd_nxt = offset + length
+        control.snd_rtx = control.snd_nxt
+
+
+# -- the options of one segment ---------------------------------------------------------------
+
+
+def compute_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
+    """On what terms the planned segment leaves."""
+    tcb = branch.subflow.tcb
+    limit = tcb.snd_queue.end
+    options: tuple[Option, ...] = ()
+    if plan.kind is Kind.SYN:
+        if tcb.state is State.SYN_RECEIVED:
+            options = compute_syn_ack_option(control)
+        else:
+            options = compute_syn_option(control, tcb)
+    elif plan.kind is Kind.RESET:
+        options = compute_reset_options(control)
+    elif control.mode is Mode.MULTIPATH:
+        release(branch.sent, tcb.snd_una)
+        run = find(branch.sent, plan.start) if plan.kind is Kind.TEXT else None
+        if run is not None:
+            limit = run.end
+            options = (compute_text_option(control, run),)
+        else:
+            options = compute_ack_options(control)
+    elif control.mode is Mode.PLAIN:
+        options = compute_plain_options(control, branch, plan)
+    return Terms(compute_window(control), options, limit)
+
+
+def compute_data_ack(control: Control) -> DataAck:
+    """Cumulative, and always wide: right for data of either width [R8684-3.3.2-01] [R8684-3.3.2-02]."""
+    return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)
+
+
+def compute_text_option(control: Control, run: Run) -> Option:
+    """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02]."""
+    if control.is_initiator and not control.is_confirmed:
+        return compute_data_option(control, run.wire_length, run.checksum)
+    number = compute_wire_64(control.local_idsn, run.dsn)
+    mapping = Mapping(number, True, run.ssn & MASK_32, run.wire_length, run.checksum, False)
+    return Dss(compute_data_ack(control), mapping)
+
+
+def compute_ack_options(control: Control) -> tuple[Option, ...]:
+    """What an acknowledgment without text carries: keys until they are known, then DSS and signals."""
+    if control.is_initiator and not control.is_confirmed:
+        return (compute_ack_option(control),)  # [R8684-3.1-24]
+    mapping: Mapping | None = None
+    if control.snd_fin != NO_OFFSET and control.snd_una <= control.snd_fin < control.snd_nxt:
+        mapping = compute_fin_mapping(control)
+    options: list[Option] = [Dss(compute_data_ack(control), mapping)]
+    if control.fail_dsn != NO_OFFSET:
+        options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+    return tuple(options)
+
+
+def compute_fin_mapping(control: Control) -> Mapping:
+    """A DATA_FIN alone: SSN 0, length 1 [R8684-3.3.3-04], and its checksum if agreed [R8684-3.3.3-05]."""
+    number = compute_wire_64(control.local_idsn, control.snd_fin)
+    checksum = compute_dss_checksum(number, 0, 1, ()) if control.checksum else None
+    return Mapping(number, True, 0, 1, checksum, True)
+
+
+def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple[Option, ...]:
+    """Plain TCP has none, but for the signals that end MPTCP [R8684-3.7-10] [R8684-3.7-22]."""
+    options: list[Option] = []
+    if control.infinite != NO_OFFSET and plan.kind is Kind.TEXT:
+        # on every segment of text until one that has it is acknowledged
+        una = branch.subflow.tcb.snd_una
+        number = compute_wire_64(control.local_idsn, una + compute_send_shift(control, branch))
+        checksum = 0 if control.checksum else None  # [R8684-3.3.1-33]
+        options.append(Dss(None, Mapping(number, True, una & MASK_32, 0, checksum, False)))
+    if control.fail_dsn != NO_OFFSET and plan.kind is Kind.ACK:
+        options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+        control.fail_dsn = NO_OFFSET
+    return tuple(options)
+
+
+def compute_reset_options(control: Control) -> tuple[Option, ...]:
+    """Why the subflow ends: MP_FASTCLOSE [R8684-3.5-05], MP_FAIL [R8684-3.7-15], MP_TCPRST."""
+    if control.mode is not Mode.MULTIPATH or not control.remote_key:
+        return ()
+    options: list[Option] = []
+    if control.is_aborting:
+        options.append(FastClose(control.remote_key))  # [R8684-3.5-03] the key of the receiver
+    elif control.fail_dsn != NO_OFFSET:
+        options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+    if control.reset_reason != NO_OFFSET:
+        options.append(TcpReset(0, control.reset_reason))
+    elif control.is_aborting:
+        options.append(TcpReset(0, REASON_UNSPECIFIED))
+    return tuple(options)

@@ -1,0 +1,108 @@
+"""What the application may know: values that ``host.events()`` hands out.
+
+Each is told once, found by comparing the connection before and after (never inside a rule).
+"""
+
+from typing import Final, TypeAlias, final
+
+from mptcp.values import Address, Port, Value
+
+
+@final
+class Accepted(Value):
+    """A passive open is ESTABLISHED: the connection ``connection`` came through ``listener``."""
+
+    __match_args__ = ("connection", "listener", "local", "local_port", "remote", "remote_port")
+
+    def __init__(
+        self,
+        connection: int,
+        listener: int,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+    ) -> None:
+        self.connection: Final = connection
+        self.listener: Final = listener
+        self.local: Final = local
+        self.local_port: Final = local_port
+        self.remote: Final = remote
+        self.remote_port: Final = remote_port
+
+
+@final
+class Established(Value):
+    """An active open is ESTABLISHED."""
+
+    __match_args__ = ("connection",)
+
+    def __init__(self, connection: int) -> None:
+        self.connection: Final = connection
+
+
+@final
+class Readable(Value):
+    """Octets may be read that were not there before."""
+
+    __match_args__ = ("connection",)
+
+    def __init__(self, connection: int) -> None:
+        self.connection: Final = connection
+
+
+@final
+class Writable(Value):
+    """There is room again after a write that was cut short."""
+
+    __match_args__ = ("connection",)
+
+    def __init__(self, connection: int) -> None:
+        self.connection: Final = connection
+
+
+@final
+class Finished(Value):
+    """The peer will send no more (DATA_FIN, or FIN of plain TCP); what came before may still be read."""
+
+    __match_args__ = ("connection",)
+
+    def __init__(self, connection: int) -> None:
+        self.connection: Final = connection
+
+
+@final
+class FellBack(Value):
+    """Plain TCP from here on, and why (RFC 8684 §3.7)."""
+
+    __match_args__ = ("connection", "reason")
+
+    def __init__(self, connection: int, reason: str) -> None:
+        self.connection: Final = connection
+        self.reason: Final = reason
+
+
+@final
+class Closed(Value):
+    """Both directions ended in order and all that was written has been acknowledged."""
+
+    __match_args__ = ("connection",)
+
+    def __init__(self, connection: int) -> None:
+        self.connection: Final = connection
+
+
+@final
+class Aborted(Value):
+    """The connection is over, and not in order: refused, reset, timed out or unreachable."""
+
+    __match_args__ = ("connection", "error")
+
+    def __init__(self, connection: int, error: str) -> None:
+        self.connection: Final = connection
+        self.error: Final = error
+
+
+Event: TypeAlias = (
+    Accepted | Established | Readable | Writable | Finished | FellBack | Closed | Aborted
+)

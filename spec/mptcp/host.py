@@ -1,0 +1,433 @@
+"""The host: ports, tokens, and who gets the segment. Five calls drive it, and nothing else does.
+
+    receive(packet, now)   octets in          deadline()   when to tick next, or None
+    tick(now)              time passes        events()     what the application may know
+    transmit(now)          octets out
+
+Time (µs) and randomness (the seed) are arguments. One host serves a simulated network, a device,
+a trace and a proof alike, and what fails in one place replays in another.
+"""
+
+import hashlib
+import hmac
+from heapq import heappop, heappush
+from typing import Final, final
+
+from mptcp.chance import Chance
+from mptcp.choices import Choices
+from mptcp.congestion.newreno import NewReno
+from mptcp.connection.connection import Connection
+from mptcp.connection.info import ConnectionInfo, compute_info
+from mptcp.connection.join import find_join, refuse
+from mptcp.errors import Malformed, Refused
+from mptcp.events import Event
+from mptcp.journal import Journal
+from mptcp.keys import compute_idsn, compute_token
+from mptcp.numbers import MASK_32
+from mptcp.parameters import KEY_LENGTH
+from mptcp.subflow.arrive import compute_reset
+from mptcp.subflow.control import NEVER
+from mptcp.subflow.state import State
+from mptcp.subflow.subflow import Subflow
+from mptcp.values import Address, Micros, Port, Record, Value
+from mptcp.wire import ip
+from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment, emit
+from mptcp.wire.segment import parse as parse_segment
+
+TCP: Final = 6  # the IP protocol number
+FIRST_EPHEMERAL: Final = 49_152  # RFC 6335 §6
+LAST_EPHEMERAL: Final = 65_535
+ANSWERS: Final = 256  # RSTs for nobody that wait to be sent; more are not worth keeping
+
+FourTuple = tuple[Address, Port, Address, Port]
+
+
+@final
+class Listener(Value):
+    """Who waits for SYNs: on one address or on all (None), on one port."""
+
+    __match_args__ = ("handle", "address", "port", "choices")
+
+    def __init__(self, handle: int, address: Address | None, port: Port, choices: Choices) -> None:
+        self.handle: Final = handle
+        self.address: Final = address
+        self.port: Final = port
+        self.choices: Final = choices
+
+
+class Host(Record):
+    """One host with its ``addresses`` (4 or 16 octets each). ``seed``: 32 octets or more of entropy.
+
+    Raises Refused on a short seed or an address of another length.
+    """
+
+    FIELDS = (
+        "addresses",
+        "chance",
+        "secret",
+        "connections",
+        "listeners",
+        "by_tuple",
+        "by_token",
+        "opening",
+        "next_handle",
+        "next_port",
+        "answers",
+        "due",
+        "heap",
+        "touched",
+        "stale",
+        "news",
+        "malformed",
+    )
+    SHARED = ("choices", "journal")
+
+    def __init__(
+        self,
+        addresses: tuple[Address, ...],
+        seed: bytes,
+        choices: Choices | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        for address in addresses:
+            if len(address) not in (4, 16):
+                raise Refused("an address has 4 or 16 octets")
+        self.addresses = addresses
+        self.chance = Chance(seed)
+        self.secret = self.chance.draw(32)  # for initial sequence numbers, RFC 6528 §3
+        self.connections: dict[int, Connection] = {}
+        self.listeners: dict[int, Listener] = {}
+        self.by_tuple: dict[FourTuple, int] = {}
+        self.by_token: dict[int, int] = {}
+        self.opening: dict[int, int] = {}  # listener: its connections in SYN-RECEIVED
+        self.next_handle = 1
+        ports = LAST_EPHEMERAL - FIRST_EPHEMERAL + 1
+        self.next_port = FIRST_EPHEMERAL + self.chance.draw_number() % ports
+        self.answers: list[Segment] = []
+        self.due: dict[int, Micros] = {}  # each connection's deadline, as pushed on the heap
+        self.heap: list[tuple[Micros, int]] = []
+        self.touched: dict[int, bool] = {}  # may have something to send
+        self.stale: dict[int, bool] = {}  # may have another deadline
+        self.news: dict[int, bool] = {}  # may have something to tell
+        self.malformed = 0  # packets that were not what they claimed
+        self.choices = Choices() if choices is None else choices
+        self.journal = Journal() if journal is None else journal
+
+    # -- octets in ----------------------------------------------------------------------------
+
+    def receive(self, packet: bytes, now: Micros, checked: bool = False) -> None:
+        """One IP packet came. ``checked``: the device vouches for its TCP checksum. Never raises."""
+        try:
+            datagram = ip.parse(packet)
+            if datagram.protocol != TCP or datagram.destination not in self.addresses:
+                return
+            segment = parse_segment(packet, datagram, checked)  # [R9293-3.1-04]
+        except Malformed as malformed:
+            self.malformed += 1
+            self.journal.note(now, "host", "malformed", malformed.reason)
+            return
+        handle = self.by_tuple.get(
+            (segment.destination, segment.destination_port, segment.source, segment.source_port), 0
+        )
+        if handle:
+            self.arrive(self.connections[handle], segment, now)
+        else:
+            self.arrive_unknown(segment, now)
+
+    def arrive(self, connection: Connection, segment: Segment, now: Micros) -> None:
+        """A segment for one of our connections."""
+        self.answer(connection.arrive(connection.control.branches[0], segment, now))
+        self.touch(connection)
+
+    def arrive_unknown(self, segment: Segment, now: Micros) -> None:
+        """A segment of no connection: a SYN for a listener, or for nobody (RFC 9293 §3.10.7.1-2)."""
+        join = find_join(segment)
+        if join is not None:
+            # [R8684-3.2-34] by its token, not by its port
+            self.journal.note(now, "host", "MP_JOIN refused")
+            self.answer(refuse(segment, join.token in self.by_token))
+            return
+        listener = self.find_listener(segment.destination, segment.destination_port)
+        if listener is None or segment.flags & ACK:
+            self.answer(compute_reset(segment))
+        elif segment.flags & SYN and not segment.flags & RST and is_unicast(segment.source):
+            self.accept(listener, segment, now)
+
+    def accept(self, listener: Listener, segment: Segment, now: Micros) -> None:
+        """A SYN for a listener: half a connection, unless too many are waiting."""
+        if self.opening.get(listener.handle, 0) >= listener.choices.backlog:
+            self.journal.note(now, "host", "backlog full")
+            return
+        self.opening[listener.handle] = self.opening.get(listener.handle, 0) + 1
+        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        connection = self.create(listener.handle, four, listener.choices, now)
+        self.arrive(connection, segment, now)
+
+    def answer(self, segment: Segment | None) -> None:
+        """Queue a RST that belongs to no connection."""
+        if segment is not None and len(self.answers) < ANSWERS:
+            self.answers.append(segment)
+
+    # -- time passes, octets out --------------------------------------------------------------
+
+    def tick(self, now: Micros) -> None:
+        """Whatever was due by ``now`` happens."""
+        self.refresh()
+        while self.heap and self.heap[0][0] <= now:
+            due, handle = heappop(self.heap)
+            if self.due.get(handle, NEVER) == due:
+                del self.due[handle]
+                connection = self.connections[handle]
+                connection.tick(now)
+                self.touch(connection)
+
+    def transmit(self, now: Micros) -> list[Outgoing]:
+        """All packets that may leave now."""
+        packets = [emit(segment) for segment in self.answers]
+        self.answers.clear()
+        if self.touched:
+            handles = list(self.touched)
+            self.touched.clear()
+            for handle in handles:
+                connection = self.connections.get(handle)
+                if connection is not None:
+                    for segment in connection.transmit(now):
+                        packets.append(emit(segment))
+                    self.stale[handle] = True
+                    self.news[handle] = True
+        return packets
+
+    def deadline(self) -> Micros | None:
+        """When ``tick`` wants to be called next, absolute µs; None when nothing is awaited."""
+        self.refresh()
+        while self.heap and self.due.get(self.heap[0][1], NEVER) != self.heap[0][0]:
+            heappop(self.heap)
+        return self.heap[0][0] if self.heap else None
+
+    def refresh(self) -> None:
+        """Bring the deadlines of what was touched up to date, and let go of what is over."""
+        if not self.stale:
+            return
+        handles = list(self.stale)
+        self.stale.clear()
+        for handle in handles:
+            connection = self.connections.get(handle)
+            if connection is None:
+                continue
+            due = connection.deadline()
+            if due != self.due.get(handle, NEVER):
+                if due == NEVER:
+                    del self.due[handle]
+                else:
+                    self.due[handle] = due
+                    heappush(self.heap, (due, handle))
+            if connection.is_over():
+                self.release(connection)
+
+    def events(self) -> list[Event]:
+        """What the application has not been told yet."""
+        events: list[Event] = []
+        handles = list(self.news)
+        self.news.clear()
+        for handle in handles:
+            connection = self.connections.get(handle)
+            if connection is not None:
+                self.count_opening(connection)
+                news = connection.events()
+                if not connection.is_forgotten:
+                    events.extend(news)
+        return events
+
+    def touch(self, connection: Connection) -> None:
+        """Something happened to ``connection``."""
+        handle = connection.control.handle
+        self.touched[handle] = True
+        self.stale[handle] = True
+        self.news[handle] = True
+
+    # -- the user's calls ---------------------------------------------------------------------
+
+    def listen(self, address: Address | None, port: Port, choices: Choices | None = None) -> int:
+        """Passive OPEN; the listener's handle. Raises Refused: port in use, not our address."""
+        if not 0 < port <= 65_535:
+            raise Refused("a port is between 1 and 65535")
+        if address is not None and address not in self.addresses:
+            raise Refused("not an address of this host")
+        for other in self.listeners.values():
+            if other.port == port and (address is None or other.address is None or other.address == address):
+                raise Refused("port in use")
+        handle = self.draw_handle()
+        self.listeners[handle] = Listener(handle, address, port, self.choices if choices is None else choices)
+        return handle
+
+    def unlisten(self, listener: int) -> None:
+        """No more SYNs for ``listener``; its connections live on. Raises Refused: no such listener."""
+        if listener not in self.listeners:
+            raise Refused("listener does not exist")
+        del self.listeners[listener]
+        self.opening.pop(listener, None)
+
+    def connect(
+        self,
+        local: Address,
+        remote: Address,
+        remote_port: Port,
+        now: Micros,
+        local_port: Port = 0,
+        choices: Choices | None = None,
+    ) -> int:
+        """Active OPEN; the connection's handle. Port 0: any. Raises Refused, as listen does."""
+        if local not in self.addresses:
+            raise Refused("not an address of this host")
+        if len(local) != len(remote) or not is_unicast(remote):
+            raise Refused("foreign address not usable")  # [R9293-3.9.1.1-06]
+        if not 0 < remote_port <= 65_535 or not 0 <= local_port <= 65_535:
+            raise Refused("a port is between 1 and 65535")
+        if local_port == 0:
+            local_port = self.draw_port(local, remote, remote_port)
+        four = (local, local_port, remote, remote_port)
+        if four in self.by_tuple:
+            raise Refused("connection already exists")
+        connection = self.create(0, four, self.choices if choices is None else choices, now)
+        self.touch(connection)
+        return connection.control.handle
+
+    def write(self, connection: int, octets: bytes, now: Micros) -> int:
+        """SEND; how many octets were taken. Raises Refused: closing, or no such connection."""
+        found = self.find(connection)
+        count = found.write(octets)
+        self.touch(found)
+        return count
+
+    def read(self, connection: int, limit: int, now: Micros) -> bytes:
+        """RECEIVE: up to ``limit`` octets; none when none are there. Raises Refused: no such connection."""
+        found = self.find(connection)
+        octets = found.read(limit, now)
+        self.touch(found)
+        return octets
+
+    def close(self, connection: int, now: Micros) -> None:
+        """CLOSE: no more writes; reading goes on. Raises Refused: no such connection."""
+        found = self.find(connection)
+        found.close(now)
+        self.touch(found)
+
+    def abort(self, connection: int, now: Micros) -> None:
+        """ABORT: end at once. Raises Refused: no such connection."""
+        found = self.find(connection)
+        found.abort(now)
+        self.touch(found)
+
+    def status(self, connection: int) -> ConnectionInfo:
+        """STATUS. Raises Refused: no such connection."""
+        return compute_info(self.find(connection).control)
+
+    def forget(self, connection: int) -> None:
+        """The application needs the handle no more; what is under way ends by itself."""
+        found = self.find(connection)
+        found.is_forgotten = True
+        self.touch(found)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def find(self, handle: int) -> Connection:
+        """The connection, or Refused in the words of RFC 9293 §3.10."""
+        connection = self.connections.get(handle)
+        if connection is None or connection.is_forgotten:
+            raise Refused("connection does not exist")
+        return connection
+
+    def find_listener(self, address: Address, port: Port) -> Listener | None:
+        """Who listens at ``port`` of ``address``; one that names the address goes first."""
+        found: Listener | None = None
+        for listener in self.listeners.values():
+            if listener.port == port and (listener.address is None or listener.address == address):
+                if listener.address is not None:
+                    return listener
+                found = listener
+        return found
+
+    def create(self, listener: int, four: FourTuple, choices: Choices, now: Micros) -> Connection:
+        """A connection with its first subflow, open, under a handle and a token of its own."""
+        key, token = self.draw_key()
+        handle = self.draw_handle()
+        connection = Connection(handle, listener, key, token, compute_idsn(key), choices, self.journal)
+        iss = compute_iss(self.secret, four, now)
+        subflow = Subflow(
+            four[0],
+            four[1],
+            four[2],
+            four[3],
+            iss,
+            self.chance.draw_number(),
+            NewReno(),
+            choices,
+            self.journal,
+            f"subflow {handle}.0",
+        )
+        self.connections[handle] = connection
+        self.by_tuple[four] = handle
+        self.by_token[token] = handle
+        connection.open(subflow, listener == 0, now)
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Nothing more comes for ``connection``: its addresses and token are free again."""
+        control = connection.control
+        tcb = control.branches[0].subflow.tcb
+        four = (tcb.local, tcb.local_port, tcb.remote, tcb.remote_port)
+        if self.by_tuple.get(four, 0) == control.handle:
+            del self.by_tuple[four]
+        if self.by_token.get(control.local_token, 0) == control.handle:
+            del self.by_token[control.local_token]
+        self.count_opening(connection)
+        # one that never opened was never shown to anybody
+        if connection.is_forgotten or (control.listener and not control.was_open):
+            del self.connections[control.handle]
+
+    def count_opening(self, connection: Connection) -> None:
+        """A connection leaves its listener's backlog once it is open, or over."""
+        control = connection.control
+        if control.is_counted and control.branches[0].subflow.tcb.state is not State.SYN_RECEIVED:
+            control.is_counted = False
+            if control.listener in self.opening:
+                self.opening[control.listener] -= 1
+
+    def draw_handle(self) -> int:
+        """A number that nothing else in this host has."""
+        handle = self.next_handle
+        self.next_handle += 1
+        return handle
+
+    def draw_key(self) -> tuple[bytes, int]:
+        """A key and its token, which no other connection has [R8684-3.1-13] [R8684-3.1-15]."""
+        while True:
+            key = self.chance.draw(KEY_LENGTH)
+            token = compute_token(key)
+            if token not in self.by_token:
+                return key, token
+
+    def draw_port(self, local: Address, remote: Address, remote_port: Port) -> Port:
+        """A free ephemeral port. Raises Refused when all are taken."""
+        for _ in range(LAST_EPHEMERAL - FIRST_EPHEMERAL + 1):
+            port = self.next_port
+            self.next_port = FIRST_EPHEMERAL if port == LAST_EPHEMERAL else port + 1
+            if (local, port, remote, remote_port) not in self.by_tuple:
+                return port
+        raise Refused("insufficient resources")
+
+
+def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
+    """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3)."""
+    local, local_port, remote, remote_port = four
+    message = local + local_port.to_bytes(2, "big") + remote + remote_port.to_bytes(2, "big")
+    digest = hmac.digest(secret, message, hashlib.sha256)
+    # [R9293-3.4.1-01] [R9293-3.4.1-03] the clock; [R9293-3.4.1-02] the hash
+    return (now // 4 + int.from_bytes(digest[:4], "big")) & MASK_32
+
+
+def is_unicast(address: Address) -> bool:
+    """Whether one host can be meant by ``address`` [R9293-3.9.2.3-01] [R9293-3.9.2.3-02]."""
+    if len(address) == 4:
+        return 0 < address[0] < 224
+    return address[0] != 0xFF and address != bytes(16)

@@ -1,0 +1,45 @@
+"""Every constant of the protocol: its unit, its clause, its reason.
+
+What we were free to choose per host or connection stands in choices.py instead.
+"""
+
+from typing import Final
+
+# -- units ------------------------------------------------------------------------------------
+MILLISECOND: Final = 1_000  # µs
+SECOND: Final = 1_000_000  # µs
+
+# -- TCP: RFC 9293, RFC 7323 ------------------------------------------------------------------
+OPTION_SPACE: Final = 40  # octets; RFC 9293 §3.1: the data offset has four bits
+TCP_HEADER: Final = 20  # octets without options; RFC 9293 §3.1
+IPV4_HEADER: Final = 20  # octets without options; RFC 791 §3.1
+IPV6_HEADER: Final = 40  # octets; RFC 8200 §3
+DEFAULT_MSS_IPV4: Final = 536  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
+DEFAULT_MSS_IPV6: Final = 1220  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
+MAXIMUM_WINDOW: Final = 65_535  # the window field, unscaled; RFC 9293 §3.1
+MAXIMUM_WINDOW_SHIFT: Final = 14  # RFC 7323 §2.3 [R7323-2.3-02]
+MAXIMUM_SEGMENT_LIFETIME: Final = 30 * SECOND  # µs; RFC 9293 §3.4.2 says 2 minutes; 30 s is usual
+TIMESTAMP_TICK: Final = MILLISECOND  # µs; RFC 7323 §5.4 [R7323-5.4-01] wraps after 24.8 days
+
+# -- retransmission: RFC 6298, RFC 5681, RFC 6582 ---------------------------------------------
+INITIAL_RTO: Final = 1 * SECOND  # µs; RFC 6298 §2 [R6298-2-01]
+MAXIMUM_RTO: Final = 60 * SECOND  # µs; RFC 6298 §2 [R6298-2-06]
+RTO_AFTER_SYN_LOSS: Final = 3 * SECOND  # µs; RFC 6298 §5.7 [R6298-5-04]
+CLOCK_GRANULARITY: Final = MILLISECOND  # µs; G of RFC 6298 §2 [R6298-4-01]
+DUPLICATE_ACK_THRESHOLD: Final = 3  # RFC 5681 §3.2 [R5681-3.2-02]
+INITIAL_WINDOW_SEGMENTS: Final = 10  # segments; RFC 6928 §2
+INITIAL_WINDOW_FLOOR: Final = 14_600  # octets; RFC 6928 §2
+CHALLENGE_ACK_INTERVAL: Final = 5 * MILLISECOND  # µs; RFC 5961 §7 asks a limit; ours
+
+# -- MPTCP: RFC 8684 --------------------------------------------------------------------------
+MPTCP_OPTION: Final = 30  # the option kind; RFC 8684 §8
+KEY_LENGTH: Final = 8  # octets; RFC 8684 §3.1
+LARGEST_MAPPING: Final = 65_535  # octets; the data-level length has 16 bits; RFC 8684 §3.3.1
+FAST_CLOSE_RETRIES: Final = 3  # RFC 8684 §3.5 [R8684-3.5-12]
+REASON_UNSPECIFIED: Final = 0  # MP_TCPRST reasons; RFC 8684 §3.6
+REASON_MPTCP: Final = 1
+REASON_RESOURCES: Final = 2
+REASON_PROHIBITED: Final = 3
+REASON_OUTSTANDING: Final = 4
+REASON_PERFORMANCE: Final = 5
+REASON_MIDDLEBOX: Final = 6

@@ -1,0 +1,1 @@
+"""Which paths: path managers get facts about addresses and return wishes."""

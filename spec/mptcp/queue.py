@@ -1,0 +1,77 @@
+"""Octets in a row: appended at the end, read anywhere, released from the front.
+
+What a sender keeps until it is acknowledged, at both levels: the subflow's retransmission queue
+(RFC 9293 §3.8) and the connection's send buffer (RFC 8684 §3.3.6). What a receiver keeps in order
+until it is mapped or read. Holds references to text, never copies.
+"""
+
+from bisect import bisect_right
+
+from mptcp.values import Record, Text
+
+COMPACT_AFTER = 64  # released entries before the list is cut; keeps release O(1) on average
+
+
+class Queue(Record):
+    """Text at the offsets ``start`` … ``end``, without holes.
+
+    The text at the front may begin before ``start``: it is released as a whole, once all is.
+    """
+
+    FIELDS = ("start", "end", "texts", "offsets", "first")
+
+    def __init__(self, start: int) -> None:
+        self.start = start  # offset of the oldest octet still held
+        self.end = start  # offset after the newest one
+        self.texts: list[Text] = []
+        self.offsets: list[int] = []  # where each text begins
+        self.first = 0  # index of the text that holds ``start``
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def append(self, text: Text) -> None:
+        """Add ``text`` behind what is there."""
+        if len(text) > 0:
+            self.texts.append(text)
+            self.offsets.append(self.end)
+            self.end += len(text)
+
+    def cut(self, start: int, end: int) -> tuple[Text, ...]:
+        """References to the octets ``start`` … ``end``, which must be held."""
+        assert self.start <= start <= end <= self.end
+        if start == end:
+            return ()
+        index = bisect_right(self.offsets, start, self.first) - 1
+        offset = self.offsets[index]
+        text = self.texts[index]
+        if end <= offset + len(text):
+            return (text.cut(start - offset, end - offset),)
+        pieces: list[Text] = []
+        while start < end:
+            offset = self.offsets[index]
+            text = self.texts[index]
+            stop = min(end, offset + len(text))
+            pieces.append(text.cut(start - offset, stop - offset))
+            start = stop
+            index += 1
+        return tuple(pieces)
+
+    def release(self, offset: int) -> None:
+        """Let go of all octets before ``offset``; one that was released before does nothing."""
+        if offset <= self.start:
+            return
+        assert offset <= self.end
+        self.start = offset
+        while self.first < len(self.texts):
+            if self.offsets[self.first] + len(self.texts[self.first]) > offset:
+                break
+            self.first += 1
+        if self.first == len(self.texts):
+            self.texts.clear()
+            self.offsets.clear()
+            self.first = 0
+        elif self.first >= COMPACT_AFTER:
+            del self.texts[: self.first]
+            del self.offsets[: self.first]
+            self.first = 0

@@ -1,0 +1,1 @@
+"""Which way: which subflow carries the next octets."""

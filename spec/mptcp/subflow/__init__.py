@@ -1,0 +1,1 @@
+"""One subflow is TCP (RFC 9293): it knows nothing of Multipath TCP."""

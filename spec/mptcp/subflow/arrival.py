@@ -1,0 +1,89 @@
+"""What goes up and what comes down: verdicts, arrivals and terms.
+
+TCP never asks upward. The connection reads an ``Arrival`` after each segment and hands ``Terms``
+down with each transmit (RFC 8684 §3.3: the two levels are separate).
+"""
+
+from enum import Enum
+from typing import Final, final
+
+from mptcp.values import Text, Value
+from mptcp.wire.options import Option
+
+
+class Verdict(Enum):
+    """What became of a segment."""
+
+    ACCEPTED = "accepted"  # its options count, its text was taken as far as it was new
+    DROPPED = "dropped"  # as if it had not come, but for an ACK that may leave
+    REFUSED = "refused"  # it is not of this connection: a RST answers it
+    RESET = "reset"  # it ended the subflow
+
+
+@final
+class Arrival(Value):
+    """What one segment did to its subflow.
+
+    ``text`` is what became readable in subflow order, from offset ``start``. ``acknowledged`` are
+    the octets newly acknowledged, SYN and FIN included; ``clause`` names why a segment was not
+    accepted. ``window`` is the announced one, octets, scaled.
+    """
+
+    __match_args__ = ("verdict", "clause", "start", "text", "acknowledged", "window", "options", "is_new")
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        clause: str = "",
+        start: int = 0,
+        text: tuple[Text, ...] = (),
+        acknowledged: int = 0,
+        window: int = 0,
+        options: tuple[Option, ...] = (),
+        is_new: bool = False,
+    ) -> None:
+        self.verdict: Final = verdict
+        self.clause: Final = clause
+        self.start: Final = start
+        self.text: Final = text
+        self.acknowledged: Final = acknowledged
+        self.window: Final = window
+        self.options: Final = options
+        self.is_new: Final = is_new  # it carried text that had not come before
+
+
+class Kind(Enum):
+    """What the next segment of a subflow is for."""
+
+    NOTHING = "nothing"
+    SYN = "SYN"
+    TEXT = "text"
+    FIN = "FIN"
+    ACK = "ACK"
+    RESET = "RST"
+
+
+@final
+class Plan(Value):
+    """The next segment: its kind, and the offset of its first octet."""
+
+    __match_args__ = ("kind", "start")
+
+    def __init__(self, kind: Kind, start: int) -> None:
+        self.kind: Final = kind
+        self.start: Final = start
+
+
+@final
+class Terms(Value):
+    """On what terms a segment leaves: the window to announce (octets), MPTCP options, where to stop.
+
+    ``limit`` is the offset that text of this segment may not cross (the end of its mapping).
+    """
+
+    __match_args__ = ("window", "options", "limit")
+
+    def __init__(self, window: int, options: tuple[Option, ...], limit: int) -> None:
+        self.window: Final = window
+        self.options: Final = options
+        self.limit: Final = limit

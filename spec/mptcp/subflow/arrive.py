@@ -1,0 +1,322 @@
+"""SEGMENT ARRIVES (RFC 9293 §3.10.7), check by check in the RFC's order."""
+
+from mptcp.numbers import add, compute_offset_32, compute_signed_32
+from mptcp.parameters import CHALLENGE_ACK_INTERVAL
+from mptcp.subflow.acknowledge import is_acceptable_ack, take_ack
+from mptcp.subflow.arrival import Arrival, Verdict
+from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.negotiate import take_syn_options
+from mptcp.subflow.state import MAY_RECEIVE_TEXT, Signal, State
+from mptcp.subflow.timers import end, leave_opening, move, take_sample
+from mptcp.values import Micros, Text
+from mptcp.wire.options import Timestamps
+from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
+
+ACCEPTED = Arrival(Verdict.ACCEPTED)
+
+
+def dropped(clause: str) -> Arrival:
+    """The segment goes no further; ``clause`` says by which rule."""
+    return Arrival(Verdict.DROPPED, clause)
+
+
+def is_acceptable(seq: int, length: int, rcv_nxt: int, rcv_wnd: int) -> bool:
+    """The four rows of RFC 9293 §3.10.7.4, first check; offsets, and SEG.LEN in octets."""
+    if length == 0 and rcv_wnd == 0:
+        return seq == rcv_nxt
+    if length == 0:
+        return rcv_nxt <= seq < rcv_nxt + rcv_wnd
+    if rcv_wnd == 0:
+        return False
+    return rcv_nxt <= seq < rcv_nxt + rcv_wnd or rcv_nxt <= seq + length - 1 < rcv_nxt + rcv_wnd
+
+
+def compute_length(segment: Segment) -> int:
+    """SEG.LEN: text, and one each for SYN and FIN (RFC 9293 §3.4)."""
+    return segment.text_length + (1 if segment.flags & SYN else 0) + (1 if segment.flags & FIN else 0)
+
+
+def arrive(tcb: Control, segment: Segment, is_signal: bool, now: Micros) -> Arrival:
+    """Let ``segment`` happen to a subflow in any state."""
+    tcb.segments_received += 1
+    if tcb.state is State.CLOSED:
+        return dropped("R9293-3.10.7.1")
+    if tcb.state is State.LISTEN:
+        return arrive_listen(tcb, segment, now)
+    if tcb.state is State.SYN_SENT:
+        return arrive_syn_sent(tcb, segment, now)
+    return arrive_synchronized(tcb, segment, is_signal, now)
+
+
+# -- LISTEN, RFC 9293 §3.10.7.2 ---------------------------------------------------------------
+
+
+def arrive_listen(tcb: Control, segment: Segment, now: Micros) -> Arrival:
+    """A SYN makes the half of a connection; whoever listens has seen to all else before."""
+    if segment.flags & RST or segment.flags & ACK or not segment.flags & SYN:
+        return dropped("R9293-3.10.7.2")
+    take_syn(tcb, segment)  # text on it is not taken: the peer sends it again
+    move(tcb, Signal.SYN, now)
+    return Arrival(Verdict.ACCEPTED, options=segment.options)
+
+
+def take_syn(tcb: Control, segment: Segment) -> None:
+    """Initial receive variables from the peer's SYN; what comes after it is not taken yet."""
+    tcb.irs = segment.sequence
+    tcb.rcv_nxt = 1
+    tcb.rcv_edge = 1
+    tcb.snd_wnd = segment.window  # [R7323-2.2-03] unscaled on a SYN
+    tcb.max_snd_wnd = segment.window
+    tcb.snd_wl1 = 0
+    tcb.snd_wl2 = 0
+    tcb.last_ack_sent = 1
+    take_syn_options(tcb, segment.options)
+
+
+# -- SYN-SENT, RFC 9293 §3.10.7.3 -------------------------------------------------------------
+
+
+def arrive_syn_sent(tcb: Control, segment: Segment, now: Micros) -> Arrival:
+    """First the ACK bit, second RST, fourth SYN, fifth neither."""
+    flags = segment.flags
+    has_ack = bool(flags & ACK)
+    if has_ack and compute_signed_32(segment.acknowledgment - tcb.iss) != 1:
+        if not flags & RST:
+            tcb.journal.note(now, tcb.name, "unacceptable ACK of our SYN")
+            return Arrival(Verdict.REFUSED, "R9293-3.10.7.3")
+        return dropped("R9293-3.10.7.3")
+    if flags & RST:
+        if has_ack:
+            end(tcb, "refused", now)  # [R9293-3.6-01]
+            return Arrival(Verdict.RESET, "R9293-3.10.7.3", options=segment.options)
+        return dropped("R9293-3.10.7.3")
+    if not flags & SYN:
+        return dropped("R9293-3.10.7.3")
+    take_syn(tcb, segment)
+    if not has_ack:
+        # [R9293-3.5-01] simultaneous open: our SYN goes again, now with an ACK
+        move(tcb, Signal.SYN, now)
+        tcb.rtx_nxt = 0
+        return Arrival(Verdict.ACCEPTED, options=segment.options)
+    take_ack_of_syn(tcb, now)
+    move(tcb, Signal.SYN_ACK, now)
+    tcb.ack_now = True
+    return Arrival(Verdict.ACCEPTED, acknowledged=1, window=segment.window, options=segment.options)
+
+
+def take_ack_of_syn(tcb: Control, now: Micros) -> None:
+    """SND.UNA passes our SYN."""
+    tcb.snd_una = 1
+    tcb.rtx_nxt = tcb.snd_nxt
+    tcb.retries = 0
+    tcb.rto_at = NEVER
+    if tcb.timed_offset != NO_OFFSET:
+        take_sample(tcb, now - tcb.timed_at)
+        tcb.timed_offset = NO_OFFSET
+    leave_opening(tcb)
+
+
+# -- the other states, RFC 9293 §3.10.7.4 -----------------------------------------------------
+
+
+def arrive_synchronized(tcb: Control, segment: Segment, is_signal: bool, now: Micros) -> Arrival:
+    """The checks in order; each drops the segment or lets it through to the next."""
+    seq = compute_offset_32(tcb.irs, segment.sequence, tcb.rcv_nxt)
+    ack = compute_offset_32(tcb.iss, segment.acknowledgment, tcb.snd_una)
+    window = segment.window << tcb.snd_shift  # [R7323-2.3-01]
+    return (
+        check_timestamps(tcb, segment, seq, now)
+        or check_sequence(tcb, segment, seq, now)
+        or check_reset(tcb, segment, seq, now)
+        or check_syn(tcb, segment, seq, now)
+        or check_acknowledgment(tcb, segment, seq, ack, window, is_signal, now)
+        or ACCEPTED
+    )
+
+
+def find_timestamps(segment: Segment) -> Timestamps | None:
+    """The segment's timestamps option, if it has one."""
+    for option in segment.options:
+        if isinstance(option, Timestamps):
+            return option
+    return None
+
+
+def check_timestamps(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+    """PAWS and TS.Recent (RFC 7323 §4.3, §5.3), before the acceptability test."""
+    if not tcb.timestamps:
+        return None
+    timestamps = find_timestamps(segment)
+    if timestamps is None:
+        return None  # [R7323-3.2-03] not a reason to abort
+    age = compute_signed_32(timestamps.value - tcb.ts_recent)
+    if age < 0 and not segment.flags & RST:  # [R7323-5.2-01] RST is exempt
+        tcb.journal.note(now, tcb.name, "PAWS")
+        tcb.ack_now = True
+        return dropped("R7323-5.3-01")
+    if age >= 0 and seq <= tcb.last_ack_sent:
+        tcb.ts_recent = timestamps.value  # [R7323-4.3-01]
+    return None
+
+
+def check_sequence(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+    """First: is any of it in the window?"""
+    rcv_wnd = tcb.rcv_edge - tcb.rcv_nxt
+    length = compute_length(segment)
+    if is_acceptable(seq, length, tcb.rcv_nxt, rcv_wnd):
+        return None
+    if segment.flags & RST:
+        # RST and URG count even when the window is zero: the exact RST [R9293-3.4-01]
+        return None if seq == tcb.rcv_nxt else dropped("R5961-3.2-03")
+    if tcb.state is State.SYN_RECEIVED and segment.flags & SYN and seq == 0:
+        if segment.flags & ACK:
+            return None  # [R9293-3.5-01] the other half of a simultaneous open
+        tcb.rtx_nxt = 0  # our SYN/ACK was lost: send it again
+        return dropped("R9293-3.10.7.4")
+    if tcb.state is State.TIME_WAIT and segment.flags & FIN:
+        tcb.time_wait_at = now + tcb.choices.time_wait  # the retransmitted FIN: 2 MSL begin anew
+    tcb.journal.note(now, tcb.name, "unacceptable sequence number")
+    tcb.ack_now = True
+    if rcv_wnd == 0 and seq == tcb.rcv_nxt and segment.flags & ACK:
+        # a probe of our closed window: its acknowledgment counts, its text does not
+        ack = compute_offset_32(tcb.iss, segment.acknowledgment, tcb.snd_una)
+        window = segment.window << tcb.snd_shift
+        if tcb.state is not State.SYN_RECEIVED and is_acceptable_ack(
+            ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd
+        ):
+            acked = take_ack(tcb, seq, ack, length, window, True, now)
+            return Arrival(Verdict.ACCEPTED, "", 0, (), acked, window, segment.options)
+    return dropped("R9293-3.10.7.4")
+
+
+def check_reset(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+    """Second: RST, only with the very number that is expected (RFC 5961 §3.2)."""
+    if not segment.flags & RST:
+        return None
+    if seq != tcb.rcv_nxt:
+        challenge(tcb, "RST in the window", now)  # [R5961-3.2-02]
+        return dropped("R5961-3.2-02")
+    # [R5961-3.2-01]; in CLOSING, LAST-ACK and TIME-WAIT it just ends what was ending
+    is_over = tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT)
+    end(tcb, "" if is_over else "reset", now)
+    return Arrival(Verdict.RESET, "R5961-3.2-01", options=segment.options)
+
+
+def check_syn(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+    """Fourth: SYN has no place here; whoever sent it learns what we think (RFC 5961 §4.2)."""
+    if not segment.flags & SYN:
+        return None
+    if tcb.state is State.SYN_RECEIVED and seq == 0 and segment.flags & ACK:
+        return None  # [R9293-3.5-01]
+    challenge(tcb, "SYN", now)  # [R5961-4.2-01]
+    return dropped("R5961-4.2-01")
+
+
+def challenge(tcb: Control, reason: str, now: Micros) -> None:
+    """A challenge ACK, if none left just now [R5961-7-01]."""
+    tcb.journal.note(now, tcb.name, "challenge ACK", reason)
+    if now >= tcb.challenge_at:
+        tcb.challenge_at = now + CHALLENGE_ACK_INTERVAL
+        tcb.ack_now = True
+
+
+def check_acknowledgment(
+    tcb: Control, segment: Segment, seq: int, ack: int, window: int, is_signal: bool, now: Micros
+) -> Arrival | None:
+    """Fifth: the ACK; then, seventh and eighth, text and FIN."""
+    if not segment.flags & ACK:
+        return dropped("R9293-3.10.7.4")
+    if tcb.state is State.SYN_RECEIVED:
+        if not tcb.snd_una < ack <= tcb.snd_nxt:
+            return Arrival(Verdict.REFUSED, "R9293-3.10.7.4")
+        take_ack_of_syn(tcb, now)
+        move(tcb, Signal.ACK_OF_SYN, now)
+        acked = 1
+        tcb.snd_wnd = window
+        tcb.snd_wl1 = seq
+        tcb.snd_wl2 = ack
+        tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
+    elif is_acceptable_ack(ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd):
+        acked = take_ack(tcb, seq, ack, compute_length(segment), window, is_signal, now)
+    else:
+        challenge(tcb, "ACK of the future or the past", now)
+        return dropped("R5961-5.2-01")
+    start = tcb.rcv_nxt
+    is_new, text = take_text(tcb, segment, seq, now)
+    take_fin(tcb, segment, seq, now)
+    return Arrival(Verdict.ACCEPTED, "", start, text, acked, window, segment.options, is_new)
+
+
+# -- seventh and eighth: text and FIN ---------------------------------------------------------
+
+
+def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[bool, tuple[Text, ...]]:
+    """Seventh: what is in the window is kept; whether any was new, and what is in order now."""
+    if segment.text_length == 0 or tcb.state not in MAY_RECEIVE_TEXT:
+        return False, ()
+    offset = seq + (1 if segment.flags & SYN else 0)
+    taken = 0
+    for text in segment.text:
+        stop = min(len(text), tcb.rcv_edge - offset)
+        if stop > 0:
+            taken += tcb.rcv_queue.insert(offset, text if stop == len(text) else text.cut(0, stop))
+        offset += len(text)
+    was_waiting = tcb.rcv_queue.held > taken
+    ready = tuple(tcb.rcv_queue.take()) if taken else ()
+    tcb.rcv_nxt = max(tcb.rcv_nxt, tcb.rcv_queue.start)
+    tcb.octets_received += taken
+    if not ready or was_waiting:
+        tcb.ack_now = True  # [R5681-3.2-01] out of order, a copy, or the filling of a hole
+    else:
+        wait_for_ack(tcb, taken, now)
+    return taken > 0, ready
+
+
+def wait_for_ack(tcb: Control, taken: int, now: Micros) -> None:
+    """Acknowledge every second full-sized segment at once, the others soon (RFC 9293 §3.8.6.3)."""
+    tcb.ack_waiting += taken
+    if tcb.ack_waiting > tcb.snd_mss or tcb.choices.delayed_ack == 0:
+        tcb.ack_now = True  # [R9293-3.8.6.3-03] more than one full-sized segment waits
+    elif tcb.ack_at == NEVER:
+        tcb.ack_at = now + tcb.choices.delayed_ack  # [R9293-3.8.6.3-02]
+
+
+def take_fin(tcb: Control, segment: Segment, seq: int, now: Micros) -> None:
+    """Eighth: the FIN counts once everything before it has come."""
+    if segment.flags & FIN and tcb.rcv_fin == NO_OFFSET and tcb.state in MAY_RECEIVE_TEXT:
+        offset = seq + compute_length(segment) - 1
+        if offset <= tcb.rcv_edge:
+            tcb.rcv_fin = offset
+    if tcb.rcv_fin != NO_OFFSET and tcb.rcv_nxt == tcb.rcv_fin:
+        tcb.rcv_nxt = tcb.rcv_fin + 1
+        tcb.rcv_edge = max(tcb.rcv_edge, tcb.rcv_nxt)
+        tcb.ack_now = True
+        if tcb.state in MAY_RECEIVE_TEXT:
+            move(tcb, Signal.FIN, now)
+
+
+# -- CLOSED, RFC 9293 §3.10.7.1 ---------------------------------------------------------------
+
+
+def compute_reset(segment: Segment) -> Segment | None:
+    """The RST that answers a segment which belongs to nobody; None for a RST."""
+    if segment.flags & RST:
+        return None
+    if segment.flags & ACK:
+        sequence, acknowledgment, flags = segment.acknowledgment, 0, RST
+    else:
+        sequence, flags = 0, RST | ACK
+        acknowledgment = add(segment.sequence, compute_length(segment))
+    return Segment(
+        segment.destination,
+        segment.source,
+        segment.destination_port,
+        segment.source_port,
+        sequence,
+        acknowledgment,
+        flags,
+        0,
+        0,
+        (),
+        (),
+    )

@@ -1,0 +1,179 @@
+"""The transmission control block: the variables of RFC 9293 §3.3.1, and of its companions.
+
+A record without behaviour. All sequence variables are offsets: 0 is the SYN, 1 the first octet of
+text (numbers.py); they become wire numbers in transmit.py and are read from them in arrive.py.
+"""
+
+from typing import Final
+
+from mptcp.choices import Choices
+from mptcp.congestion.controller import Controller, Window
+from mptcp.intervals import Intervals
+from mptcp.journal import Journal
+from mptcp.parameters import INITIAL_RTO
+from mptcp.queue import Queue
+from mptcp.subflow.state import State
+from mptcp.values import Address, Micros, Port, Record
+
+NEVER: Final = (1 << 62) - 1
+"""A deadline that does not come, µs."""
+
+NO_OFFSET: Final = -1
+"""In place of an offset that is not known yet."""
+
+
+class Control(Record):
+    """Everything that one subflow remembers (RFC 9293 §3.3.1)."""
+
+    FIELDS = (
+        # who
+        "local",
+        "local_port",
+        "remote",
+        "remote_port",
+        "state",
+        "error",
+        # send sequence variables
+        "iss",
+        "snd_una",
+        "snd_nxt",
+        "snd_wnd",
+        "snd_wl1",
+        "snd_wl2",
+        "max_snd_wnd",
+        "snd_shift",
+        "snd_mss",
+        "snd_queue",
+        "snd_fin",
+        # receive sequence variables
+        "irs",
+        "rcv_nxt",
+        "rcv_edge",
+        "rcv_shift",
+        "rcv_queue",
+        "rcv_fin",
+        # acknowledging
+        "ack_now",
+        "ack_waiting",
+        "last_ack_sent",
+        "challenge_at",
+        # timestamps
+        "timestamps",
+        "ts_offset",
+        "ts_recent",
+        # round trip and retransmission
+        "srtt",
+        "rttvar",
+        "rto",
+        "timed_offset",
+        "timed_at",
+        "retries",
+        "syn_lost",
+        "rtx_nxt",
+        "rtx_now",
+        "duplicates",
+        "recover",
+        "recovering",
+        "probes",
+        "last_sent_at",
+        "window",
+        "controller",
+        # deadlines
+        "rto_at",
+        "persist_at",
+        "ack_at",
+        "time_wait_at",
+        "probe_now",
+        "probing",
+        "reset_now",
+        # counters
+        "segments_sent",
+        "segments_received",
+        "octets_sent",
+        "octets_received",
+        "octets_retransmitted",
+    )
+    SHARED = ("choices", "journal", "name")
+
+    def __init__(
+        self,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+        iss: int,
+        mss: int,
+        controller: Controller,
+        choices: Choices,
+        journal: Journal,
+        name: str,
+    ) -> None:
+        self.local = local
+        self.local_port = local_port
+        self.remote = remote
+        self.remote_port = remote_port
+        self.state = State.CLOSED
+        self.error = ""  # why it ended, when not by FINs: refused, reset, timed out
+
+        self.iss = iss  # initial send sequence number, 32 bits
+        self.snd_una = 0  # oldest unacknowledged
+        self.snd_nxt = 0  # next to be sent for the first time
+        self.snd_wnd = 0  # send window, octets, scaled
+        self.snd_wl1 = 0  # our rcv_nxt-side offset of the segment that last updated the window
+        self.snd_wl2 = 0  # its acknowledgment
+        self.max_snd_wnd = 0  # the largest window ever announced
+        self.snd_shift = 0  # Snd.Wind.Shift of RFC 7323 §2.3
+        self.snd_mss = mss  # the largest text we may send, before options: RFC 9293 §3.7.1
+        self.snd_queue = Queue(1)  # text not yet acknowledged, sent or not
+        self.snd_fin = NO_OFFSET  # offset of our FIN once CLOSE was called
+
+        self.irs = 0  # initial receive sequence number, 32 bits
+        self.rcv_nxt = 0  # next expected
+        self.rcv_edge = 0  # right edge of the window we announced: never retreats
+        self.rcv_shift = 0  # Rcv.Wind.Shift of RFC 7323 §2.3
+        self.rcv_queue = Intervals(1)  # text that came, with holes
+        self.rcv_fin = NO_OFFSET  # offset of the peer's FIN once seen
+
+        self.ack_now = False  # an acknowledgment leaves with the next transmit
+        self.ack_waiting = 0  # octets received and not acknowledged
+        self.last_ack_sent = 0  # Last.ACK.sent of RFC 7323 §4.3
+        self.challenge_at: Micros = 0  # when the next challenge ACK may leave: RFC 5961 §7
+
+        self.timestamps = False  # agreed on both SYNs: Snd.TS.OK of RFC 7323 §3.2
+        self.ts_offset = 0  # added to our clock: RFC 7323 §5.4
+        self.ts_recent = 0  # TS.Recent, 32 bits
+
+        self.srtt: Micros = 0  # 0 until the first sample
+        self.rttvar: Micros = 0
+        self.rto: Micros = INITIAL_RTO
+        self.timed_offset = NO_OFFSET  # the round trip ends when this is acknowledged
+        self.timed_at: Micros = 0
+        self.retries = 0  # expiries of the timer since anything was acknowledged
+        self.syn_lost = False  # [R5681-3.1-04], [R6298-5-04]
+        self.rtx_nxt = 0  # next to be sent again; snd_nxt when nothing is
+        self.rtx_now = False  # one segment at snd_una goes again, whatever cwnd says
+        self.duplicates = 0  # duplicate acknowledgments in a row
+        self.recover = 0  # RFC 6582 §3.2
+        self.recovering = False  # in fast recovery
+        self.probes = 0  # window probes sent since the window closed
+        self.last_sent_at: Micros = 0
+        self.window = Window(mss)
+        self.controller = controller
+
+        self.rto_at: Micros = NEVER
+        self.persist_at: Micros = NEVER
+        self.ack_at: Micros = NEVER
+        self.time_wait_at: Micros = NEVER
+        self.probe_now = False  # a window probe leaves with the next transmit
+        self.probing = False  # all that is in flight is a window probe
+        self.reset_now = False  # a RST leaves with the next transmit
+
+        self.segments_sent = 0
+        self.segments_received = 0
+        self.octets_sent = 0
+        self.octets_received = 0
+        self.octets_retransmitted = 0
+
+        self.choices = choices
+        self.journal = journal
+        self.name = name

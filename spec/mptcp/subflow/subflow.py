@@ -1,0 +1,119 @@
+"""A subflow: the user's calls of RFC 9293 §3.10, and the beats of the host."""
+
+from mptcp.choices import Choices
+from mptcp.congestion.controller import Controller
+from mptcp.journal import Journal
+from mptcp.parameters import MAXIMUM_WINDOW
+from mptcp.subflow import arrive as arriving
+from mptcp.subflow import timers, transmit
+from mptcp.subflow.arrival import Arrival, Kind, Plan, Terms
+from mptcp.subflow.control import NO_OFFSET, Control
+from mptcp.subflow.negotiate import begin, compute_mss
+from mptcp.subflow.state import SYNCHRONIZED, Signal, State
+from mptcp.values import Address, Micros, Port, Record, Text
+from mptcp.wire.segment import Segment
+
+
+class Subflow(Record):
+    """One TCP connection between two addresses and ports.
+
+    ``iss`` and ``ts_offset`` (32 bits) are random and come from the host.
+    """
+
+    FIELDS = ("tcb",)
+
+    def __init__(
+        self,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+        iss: int,
+        ts_offset: int,
+        controller: Controller,
+        choices: Choices,
+        journal: Journal,
+        name: str,
+    ) -> None:
+        mss = compute_mss(choices.mtu, local)
+        self.tcb = Control(
+            local, local_port, remote, remote_port, iss, mss, controller, choices, journal, name
+        )
+        self.tcb.ts_offset = ts_offset
+
+    # -- the user's calls, RFC 9293 §3.10.1-3.10.6 --------------------------------------------
+
+    def open(self, is_active: bool, now: Micros) -> None:
+        """OPEN: send a SYN, or wait for one."""
+        begin(self.tcb)
+        timers.move(self.tcb, Signal.ACTIVE_OPEN if is_active else Signal.PASSIVE_OPEN, now)
+
+    def send(self, text: Text) -> None:
+        """SEND: ``text`` goes behind what is queued; the caller has asked ``room`` before."""
+        assert self.tcb.snd_fin == NO_OFFSET
+        self.tcb.snd_queue.append(text)
+
+    def close(self, now: Micros) -> None:
+        """CLOSE: a FIN follows what is queued; calling it again does nothing (RFC 9293 §3.10.4)."""
+        tcb = self.tcb
+        if tcb.state in (State.ESTABLISHED, State.CLOSE_WAIT):
+            tcb.snd_fin = tcb.snd_queue.end
+            timers.move(tcb, Signal.CLOSE, now)
+        elif tcb.state in (State.LISTEN, State.SYN_SENT):
+            timers.move(tcb, Signal.CLOSE, now)
+
+    def abort(self, error: str, now: Micros) -> None:
+        """ABORT: a RST leaves, if the peer knows of us, and nothing else does (RFC 9293 §3.10.5)."""
+        tcb = self.tcb
+        if tcb.state not in (State.CLOSED, State.LISTEN, State.SYN_SENT, State.TIME_WAIT):
+            tcb.reset_now = True
+        timers.end(tcb, error, now)
+
+    def acknowledge(self) -> None:
+        """An acknowledgment leaves with the next transmit, for what the connection has to say."""
+        if self.tcb.state in SYNCHRONIZED:
+            self.tcb.ack_now = True
+
+    # -- the beats ----------------------------------------------------------------------------
+
+    def arrive(self, segment: Segment, is_signal: bool, now: Micros) -> Arrival:
+        """SEGMENT ARRIVES. ``is_signal``: it must not count as a duplicate acknowledgment."""
+        return arriving.arrive(self.tcb, segment, is_signal, now)
+
+    def tick(self, now: Micros) -> None:
+        """Time has come to ``now``."""
+        timers.tick(self.tcb, now)
+
+    def deadline(self) -> Micros:
+        """When ``tick`` is due; NEVER if not."""
+        return timers.compute_deadline(self.tcb)
+
+    def room(self, waiting: int, overhead: int, now: Micros) -> int:
+        """Octets of ``waiting`` that would leave at once, beside ``overhead`` octets of options."""
+        tcb = self.tcb
+        if tcb.snd_una == tcb.snd_nxt and tcb.last_sent_at + tcb.rto < now:
+            tcb.controller.on_idle(tcb.window)  # [R5681-4.1-01]
+        return transmit.compute_room(tcb, waiting, overhead)
+
+    def needs_probe_text(self) -> bool:
+        """Whether it is idle and only a window probe could bring news."""
+        return transmit.needs_probe_text(self.tcb)
+
+    def plan(self, now: Micros) -> Plan:
+        """What ``transmit`` would send next."""
+        return transmit.compute_plan(self.tcb, now)
+
+    def transmit(self, plan: Plan, terms: Terms, now: Micros) -> Segment:
+        """The planned segment, on the connection's terms."""
+        assert plan.kind is not Kind.NOTHING
+        return transmit.transmit(self.tcb, plan, terms, now)
+
+    def is_window_news(self, window: int) -> bool:
+        """Whether ``window`` octets are enough more than announced to say so (RFC 9293 §3.8.6.2.2)."""
+        tcb = self.tcb
+        announced = tcb.rcv_edge - tcb.rcv_nxt
+        growth = min(window, MAXIMUM_WINDOW << tcb.rcv_shift) - announced
+        buffer = tcb.choices.receive_buffer
+        step = min(2 * tcb.window.mss, max(buffer // 2, 1))
+        # [R9293-3.8.6.2.2-01] a worthy step, and the peer may be waiting for it
+        return growth >= step and (announced < 2 * step or growth >= buffer // 4)

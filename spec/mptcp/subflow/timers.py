@@ -1,0 +1,136 @@
+"""The clocks of a subflow: retransmission (RFC 6298), window probes, delayed ACK, 2 MSL."""
+
+from mptcp.parameters import CLOCK_GRANULARITY, MAXIMUM_RTO, RTO_AFTER_SYN_LOSS
+from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.state import TRANSITIONS, Signal, State
+from mptcp.values import Micros
+
+MAXIMUM_BACKOFF = 16  # doublings; MAXIMUM_RTO is reached long before
+
+
+def move(tcb: Control, signal: Signal, now: Micros) -> None:
+    """The one place that writes ``state``; a signal that the table does not know is our mistake."""
+    before = tcb.state
+    tcb.state = TRANSITIONS[before][signal]
+    tcb.journal.note(now, tcb.name, signal.value, before.value + " -> " + tcb.state.value)
+    if tcb.state is State.TIME_WAIT:
+        tcb.time_wait_at = now + tcb.choices.time_wait  # [R9293-3.6.1-01]
+        tcb.rto_at = NEVER
+        tcb.persist_at = NEVER
+    elif tcb.state is State.CLOSED:
+        stop_all(tcb)
+
+
+def end(tcb: Control, error: str, now: Micros) -> None:
+    """The subflow is over, and not by FINs: ``error`` says why."""
+    if tcb.state is not State.CLOSED:
+        tcb.error = error
+        move(tcb, Signal.END, now)
+
+
+def stop_all(tcb: Control) -> None:
+    """No timer of a closed subflow runs."""
+    tcb.rto_at = NEVER
+    tcb.persist_at = NEVER
+    tcb.ack_at = NEVER
+    tcb.time_wait_at = NEVER
+    tcb.ack_now = False
+    tcb.probe_now = False
+
+
+def compute_deadline(tcb: Control) -> Micros:
+    """When ``tick`` has something to do next; NEVER if nothing is awaited."""
+    return min(tcb.rto_at, tcb.persist_at, tcb.ack_at, tcb.time_wait_at)
+
+
+def compute_rto(srtt: Micros, rttvar: Micros, minimum: Micros) -> Micros:
+    """RTO from the smoothed round trip and its variation, µs (RFC 6298 §2)."""
+    rto = srtt + max(CLOCK_GRANULARITY, 4 * rttvar)  # [R6298-2-04] [R6298-4-01]
+    return min(max(rto, minimum), MAXIMUM_RTO)  # [R6298-2-05] [R6298-2-06]
+
+
+def compute_backoff(rto: Micros, doublings: int) -> Micros:
+    """RTO after so many expiries in a row (RFC 6298 §5.5)."""
+    return min(rto << min(doublings, MAXIMUM_BACKOFF), MAXIMUM_RTO)  # [R6298-5-03]
+
+
+def take_sample(tcb: Control, sample: Micros) -> None:
+    """One measured round trip (RFC 6298 §2)."""
+    if tcb.srtt == 0:
+        tcb.srtt = max(sample, 1)  # [R6298-2-02]
+        tcb.rttvar = sample // 2
+    else:
+        tcb.rttvar = (3 * tcb.rttvar + abs(tcb.srtt - sample)) // 4  # [R6298-2-03] first, with the old SRTT
+        tcb.srtt = max((7 * tcb.srtt + sample) // 8, 1)
+    tcb.rto = compute_rto(tcb.srtt, tcb.rttvar, tcb.choices.minimum_rto)
+    tcb.window.srtt = tcb.srtt
+
+
+def start_retransmission(tcb: Control, now: Micros) -> None:
+    """(Re)start the retransmission timer (RFC 6298 §5)."""
+    tcb.rto_at = now + compute_backoff(tcb.rto, tcb.retries)
+
+
+def tick(tcb: Control, now: Micros) -> None:
+    """Whatever was due by ``now`` happens."""
+    if tcb.time_wait_at <= now:
+        tcb.time_wait_at = NEVER
+        move(tcb, Signal.EXPIRY, now)
+    if tcb.ack_at <= now:
+        tcb.ack_at = NEVER
+        tcb.ack_now = True  # [R9293-3.8.6.3-01]
+    if tcb.persist_at <= now:
+        expire_persist(tcb, now)
+    if tcb.rto_at <= now:
+        expire_retransmission(tcb, now)
+
+
+def expire_persist(tcb: Control, now: Micros) -> None:
+    """The window stayed closed: ask again (RFC 9293 §3.8.6.1)."""
+    if tcb.snd_una == tcb.snd_queue.end:
+        tcb.persist_at = NEVER  # nothing is left to ask for
+        return
+    tcb.journal.note(now, tcb.name, "window probe")
+    tcb.probe_now = True
+    tcb.probes += 1
+    tcb.persist_at = now + compute_backoff(tcb.rto, tcb.probes)  # [R9293-3.8.6.1-04]
+
+
+def start_persist(tcb: Control, now: Micros) -> None:
+    """Text waits on a window that is too small, and nothing in flight will bring news of it."""
+    if tcb.persist_at == NEVER:
+        tcb.probes = 0
+        tcb.persist_at = now + tcb.rto  # [R9293-3.8.6.1-03] the first after one RTO
+
+
+def expire_retransmission(tcb: Control, now: Micros) -> None:
+    """Nothing was acknowledged for one RTO: send the oldest again, more slowly (RFC 6298 §5.4-5.7)."""
+    tcb.rto_at = NEVER
+    if tcb.snd_una == tcb.snd_nxt:
+        return
+    tcb.retries += 1
+    is_opening = tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED
+    limit = tcb.choices.syn_attempts if is_opening else tcb.choices.retransmissions
+    tcb.journal.note(now, tcb.name, "retransmission timeout", str(tcb.retries))
+    if tcb.retries >= limit:
+        end(tcb, "timed out", now)  # [R9293-3.8.3-01] R2; [R9293-3.8.3-03] the SYN's too
+        return
+    if is_opening:
+        tcb.syn_lost = True
+    else:
+        if tcb.retries == 1:
+            tcb.controller.on_timeout(tcb.window, tcb.snd_nxt - tcb.snd_una)
+        else:
+            tcb.window.cwnd = tcb.window.mss
+        tcb.recover = tcb.snd_nxt  # [R6582-3.2-05]
+        tcb.recovering = False
+        tcb.duplicates = 0
+    tcb.rtx_nxt = tcb.snd_una
+    tcb.timed_offset = NO_OFFSET  # [R6298-3-01] Karn: nothing sent twice is timed
+    start_retransmission(tcb, now)  # [R6298-5-03]
+
+
+def leave_opening(tcb: Control) -> None:
+    """The SYN was acknowledged: its back-off ends (RFC 6298 §5.7)."""
+    if tcb.syn_lost and tcb.rto < RTO_AFTER_SYN_LOSS and tcb.srtt == 0:
+        tcb.rto = RTO_AFTER_SYN_LOSS  # [R6298-5-04]

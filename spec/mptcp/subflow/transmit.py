@@ -1,0 +1,225 @@
+"""What leaves next, and the segment that carries it (RFC 9293 §3.8, §3.10.2)."""
+
+from mptcp.numbers import compute_wire_32
+from mptcp.parameters import MAXIMUM_WINDOW
+from mptcp.subflow.arrival import Kind, Plan, Terms
+from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
+from mptcp.subflow.state import MAY_SEND_TEXT, State
+from mptcp.subflow.timers import start_persist, start_retransmission
+from mptcp.values import Micros, Text
+from mptcp.wire.budget import arrange, compute_length
+from mptcp.wire.options import Option
+from mptcp.wire.segment import ACK, FIN, PSH, RST, SYN, Segment
+
+NOTHING = Plan(Kind.NOTHING, 0)
+TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
+
+
+def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, cwnd: int) -> int:
+    """Octets of new text that may leave: within both windows (RFC 5681 §2 [R5681-2-01])."""
+    return max(0, snd_una + min(snd_wnd, cwnd) - snd_nxt)  # [R9293-3.8.6-01] it may have shrunk
+
+
+def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: int, nagle: bool) -> int:
+    """Octets to send now of ``waiting``: silly windows and tinygrams avoided (RFC 9293 §3.8.6.2.1).
+
+    ``largest`` is the largest window that the peer ever announced; ``flight`` what is unacknowledged.
+    """
+    length = min(waiting, usable)
+    if length <= 0:
+        return 0
+    tail = length % mss
+    if length == waiting and (not nagle or flight == 0 or tail == 0):
+        return length  # all there is [R9293-3.7.4-02]
+    if length >= mss:
+        return length - tail  # whole segments; the rest waits for company
+    if length < waiting and length >= largest // 2:
+        return length  # half of the largest window
+    return 0  # [R9293-3.8.6.2.1-01]
+
+
+def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
+    """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets."""
+    if tcb.state not in MAY_SEND_TEXT or tcb.snd_fin != NO_OFFSET or tcb.rtx_nxt < tcb.snd_nxt:
+        return 0
+    if tcb.snd_queue.end > tcb.snd_nxt:
+        return 0  # what it has already goes first
+    mss = compute_text_limit(tcb, overhead)
+    usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, tcb.window.cwnd)
+    flight = tcb.snd_nxt - tcb.snd_una
+    return compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
+
+
+def needs_probe_text(tcb: Control) -> bool:
+    """Nothing is in flight or queued, so only a probe can tell when the window opens."""
+    is_idle = tcb.snd_una == tcb.snd_nxt == tcb.snd_queue.end
+    return is_idle and tcb.state in MAY_SEND_TEXT and tcb.snd_fin == NO_OFFSET
+
+
+def compute_text_limit(tcb: Control, overhead: int) -> int:
+    """Text octets of a full segment with ``overhead`` octets of options besides timestamps (RFC 6691)."""
+    return max(1, tcb.snd_mss - overhead - (TIMESTAMPS_LENGTH if tcb.timestamps else 0))
+
+
+def compute_plan(tcb: Control, now: Micros) -> Plan:
+    """The next segment, or that there is none; starts the probe timer where nothing else would wake us."""
+    if tcb.reset_now:
+        return Plan(Kind.RESET, tcb.snd_nxt)
+    if tcb.state is State.CLOSED or tcb.state is State.LISTEN:
+        return NOTHING
+    if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
+        if tcb.rtx_nxt == 0:
+            return Plan(Kind.SYN, 0)
+    else:
+        start = compute_next_start(tcb, now)
+        if start != NO_OFFSET:
+            return Plan(Kind.FIN if start == tcb.snd_fin else Kind.TEXT, start)
+    if tcb.ack_now and tcb.state is not State.SYN_SENT:
+        return Plan(Kind.ACK, tcb.snd_nxt)
+    return NOTHING
+
+
+def compute_next_start(tcb: Control, now: Micros) -> int:
+    """The offset of the next text or FIN to leave, NO_OFFSET when none may."""
+    if tcb.state is State.TIME_WAIT:
+        return NO_OFFSET
+    if tcb.rtx_now and tcb.snd_una < tcb.snd_nxt:
+        return tcb.snd_una  # fast retransmit
+    if tcb.probe_now:
+        return tcb.snd_una
+    if tcb.rtx_nxt < tcb.snd_nxt:
+        # after a timeout: again, as cwnd allows
+        return tcb.rtx_nxt if tcb.rtx_nxt - tcb.snd_una < tcb.window.cwnd else NO_OFFSET
+    unsent = tcb.snd_queue.end - tcb.snd_nxt
+    if unsent > 0:
+        usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, tcb.window.cwnd)
+        if usable >= min(unsent, compute_text_limit(tcb, 0), max(tcb.max_snd_wnd // 2, 1)):
+            return tcb.snd_nxt
+        if tcb.snd_una == tcb.snd_nxt:
+            start_persist(tcb, now)
+        return NO_OFFSET
+    if tcb.snd_fin != NO_OFFSET and tcb.snd_nxt == tcb.snd_fin:
+        return tcb.snd_fin
+    return NO_OFFSET
+
+
+def transmit(tcb: Control, plan: Plan, terms: Terms, now: Micros) -> Segment:
+    """The segment that ``plan`` calls for, on ``terms``; what it changes in the record is done too."""
+    if plan.kind is Kind.SYN:
+        segment = make_syn(tcb, terms, now)
+    elif plan.kind is Kind.RESET:
+        segment = make_reset(tcb, terms, now)
+    elif plan.kind is Kind.ACK:
+        segment = make(tcb, plan.start, ACK, arrange_options(tcb, terms, now), (), terms)
+    else:
+        segment = make_text(tcb, plan.start, terms, now)
+    tcb.segments_sent += 1
+    return segment
+
+
+def arrange_options(tcb: Control, terms: Terms, now: Micros) -> tuple[Option, ...]:
+    """Timestamps, if agreed [R7323-3.2-02], and what the connection adds, laid out in 40 octets."""
+    if tcb.timestamps:
+        return arrange((compute_timestamps(tcb, now), *terms.options))
+    return arrange(terms.options)
+
+
+def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
+    """SYN or SYN/ACK; its window is never scaled [R7323-2.2-03]."""
+    is_answer = tcb.state is State.SYN_RECEIVED
+    options = arrange(compute_syn_options(tcb, now, is_answer) + terms.options)
+    if tcb.snd_nxt == 0:
+        tcb.snd_nxt = 1
+        tcb.timed_offset = 0
+        tcb.timed_at = now
+    tcb.rtx_nxt = tcb.snd_nxt
+    start_retransmission(tcb, now)
+    tcb.last_sent_at = now
+    return make(tcb, 0, SYN | ACK if is_answer else SYN, options, (), terms)
+
+
+def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
+    """RST: the exact number that the peer expects next, as far as we know."""
+    tcb.reset_now = False
+    return make(tcb, tcb.snd_nxt, RST | ACK, arrange_options(tcb, terms, now), (), terms)
+
+
+def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
+    """Text from ``start``, the FIN where it ends, or the FIN alone."""
+    options = arrange_options(tcb, terms, now)
+    limit = max(1, tcb.snd_mss - compute_length(options))
+    stop = min(start + limit, tcb.snd_queue.end, terms.limit)
+    is_again = start < tcb.snd_nxt
+    if tcb.probe_now:
+        usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd)
+        stop = min(stop, start + max(usable, 1))
+        tcb.probing = tcb.snd_nxt <= stop
+    elif is_again:
+        stop = min(stop, tcb.snd_nxt)
+    else:
+        stop = min(stop, start + compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd))
+    text: tuple[Text, ...] = tcb.snd_queue.cut(start, stop) if start < stop else ()
+    flags = ACK
+    after = max(start, stop)
+    if after == tcb.snd_fin:
+        flags |= FIN
+        after += 1
+    if stop == tcb.snd_queue.end and text:
+        flags |= PSH  # [R9293-3.9.1.2-02]
+    count_text(tcb, start, after, is_again, now)
+    return make(tcb, start, flags, options, text, terms)
+
+
+def count_text(tcb: Control, start: int, after: int, is_again: bool, now: Micros) -> None:
+    """SND.NXT, the clocks and the counters follow what was just sent."""
+    if is_again:
+        tcb.octets_retransmitted += min(after, tcb.snd_nxt) - start
+        tcb.timed_offset = NO_OFFSET  # [R9293-3.8.1-01] Karn
+    elif tcb.timed_offset == NO_OFFSET:
+        tcb.timed_offset = start
+        tcb.timed_at = now
+    if tcb.rtx_now:
+        tcb.rtx_now = False
+    elif tcb.rtx_nxt == start:
+        tcb.rtx_nxt = after
+    if after > tcb.snd_nxt:
+        tcb.octets_sent += after - max(start, tcb.snd_nxt)
+        tcb.snd_nxt = after
+    tcb.rtx_nxt = min(max(tcb.rtx_nxt, tcb.snd_una), tcb.snd_nxt)
+    if tcb.probe_now:
+        tcb.probe_now = False
+        tcb.rtx_nxt = tcb.snd_nxt
+        tcb.rto_at = NEVER  # the probe timer asks again
+    elif tcb.rto_at == NEVER:
+        start_retransmission(tcb, now)  # [R6298-5-02]
+    tcb.last_sent_at = now
+
+
+def make(
+    tcb: Control, start: int, flags: int, options: tuple[Option, ...], text: tuple[Text, ...], terms: Terms
+) -> Segment:
+    """A segment at ``start``; everything it acknowledges and announces is noted."""
+    shift = 0 if flags & SYN else tcb.rcv_shift
+    field = min((terms.window + (1 << shift) - 1) >> shift, MAXIMUM_WINDOW)
+    acknowledgment = compute_wire_32(tcb.irs, tcb.rcv_nxt) if flags & ACK else 0
+    if flags & ACK:
+        # [R9293-3.8.6-03] the right edge never moves left
+        tcb.rcv_edge = max(tcb.rcv_edge, tcb.rcv_nxt + (field << shift))
+        tcb.last_ack_sent = tcb.rcv_nxt
+        tcb.ack_now = False
+        tcb.ack_waiting = 0
+        tcb.ack_at = NEVER
+    return Segment(
+        tcb.local,
+        tcb.remote,
+        tcb.local_port,
+        tcb.remote_port,
+        compute_wire_32(tcb.iss, start),
+        acknowledgment,
+        flags,
+        field,
+        0,
+        options,
+        text,
+    )
