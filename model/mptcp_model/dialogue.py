@@ -1,7 +1,7 @@
 """Dialogues: one host under test between its user and its peers, told line by line.
 
     story = Dialogue()
-    user, peer = story.user, story.peer()
+    user, peer = story.user, story.meets()
     user.listens(80)
     peer.sends(SYN, options=[CapableSyn(1, HMAC_SHA256)])
     peer.expects(SYN | ACK, options=[CapableSynAck])
@@ -18,6 +18,8 @@ compared only where it is named. What differs raises AssertionError with the lad
 
 Time stands still until a line says ``at`` (the line happens then), ``by`` (wait for the next
 segment until then) or ``until``; on the way the host's timers run.
+
+situations.py has the beginnings that most dialogues share: ``user, peer = established()``.
 """
 
 from collections.abc import Callable, Sequence
@@ -87,7 +89,7 @@ class Dialogue:
         self.strays: list[Segment] = []
         self.user = User(self)
 
-    def peer(
+    def meets(
         self,
         address: Address = PEER_IPV4,
         port: Port = 40_000,
@@ -352,6 +354,10 @@ class Peer:
             self.dialogue.advance(until)
         count = len(self.inbox)
         self.dialogue.demand(not count, f"the peer hears {count} segments, not nothing")
+
+    def waits(self, until: Micros) -> None:
+        """Let time pass to the moment ``until``."""
+        self.dialogue.advance(until)
 
     def skips(self) -> list[Segment]:
         """Take whatever the host has sent so far, and compare nothing."""

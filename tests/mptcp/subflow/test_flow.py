@@ -1,0 +1,282 @@
+"""Windows, both ways: RFC 9293 §3.8.6, and Nagle, §3.7.4."""
+
+import pytest
+from mptcp.events import Readable
+from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.wire.segment import ACK, FIN, PSH
+from mptcp_model.situations import established
+
+RTT = 100 * MILLISECOND
+RTO = 300 * MILLISECOND
+
+
+# -- the peer's window ------------------------------------------------------------------------
+
+
+@pytest.mark.clause("R5681-2-01", "R9293-3.8.6-01")
+def test_within_the_window() -> None:
+    """No octet beyond the peer's window leaves; an ACK that moves it lets more out."""
+    user, peer = established(window=4_000)
+    user.writes(bytes(20_000))
+    sent = sum(one.text_length for one in peer.skips())
+    assert 2_920 <= sent <= 4_000
+    peer.sends(ACK)
+    more = sum(one.text_length for one in peer.skips())
+    assert sent + more <= sent + 4_000
+
+
+@pytest.mark.clause("R9293-3.8.6-01", "R9293-3.8.6-04", "R9293-3.8.6-05")
+def test_shrunken_window() -> None:
+    """A window that moves left breaks nothing: no new text leaves, the old is repeated when it is time."""
+    user, peer = established(rtt=RTT, window=10_000)
+    user.writes(bytes(30_000))
+    assert sum(one.text_length for one in peer.skips()) >= 8_760
+    peer.acked = 1
+    peer.sends(ACK, ack=1_461, window=2_000)
+    peer.expects_nothing()
+    one = peer.expects(ACK, seq=1_461, by=RTT + 3 * RTO)
+    assert one.text_length == 1_460
+    peer.sends(ACK, ack=8_761, window=20_000)
+    assert peer.skips()
+
+
+def test_stale_window() -> None:
+    """RFC 9293 §3.10.7.4, fifth: an older segment does not change the window."""
+    user, peer = established()
+    peer.sends(ACK, text=b"abc", window=500)
+    peer.sends(ACK, seq=1, text=b"a", window=60_000)
+    user.writes(bytes(5_000))
+    assert sum(one.text_length for one in peer.skips()) <= 500
+
+
+@pytest.mark.clause("R9293-3.8.6-02", "R9293-3.8.6.1-01", "R9293-3.8.6.1-03", "R9293-3.8.6.1-04")
+def test_zero_window_probes() -> None:
+    """A closed window is probed after one RTO, and ever more slowly; when it opens all goes on."""
+    user, peer = established(rtt=RTT)
+    peer.sends(ACK, window=0)
+    user.writes(b"hello")
+    peer.expects_nothing()
+    moments = [peer.dialogue.now]
+    for _ in range(5):
+        probe = peer.expects(ACK, by=100 * SECOND)
+        assert peer.count(probe.sequence) + probe.text_length in (1, 2)
+        moments.append(peer.heard_at)
+        peer.acked = 1
+        peer.sends(ACK, ack=1, window=0)
+    waits = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert waits == [RTO << doubling for doubling in range(5)]
+    peer.sends(ACK, ack=1, window=10_000)
+    text = bytearray(5)
+    for one in peer.skips():
+        start = peer.count(one.sequence) - 1
+        octets = b"".join(piece.octets() for piece in one.text)
+        text[start : start + len(octets)] = octets
+    assert text == b"hello"
+
+
+@pytest.mark.clause("R9293-3.8.6.1-02", "R9293-3.8.6.1-05")
+def test_window_may_stay_closed() -> None:
+    """As long as probes are answered the connection lives: for hours, if need be."""
+    user, peer = established(rtt=RTT)
+    peer.sends(ACK, window=0)
+    user.writes(b"hello")
+    for _ in range(100):
+        peer.expects(ACK, by=peer.dialogue.now + 61 * SECOND)
+        peer.acked = 1
+        peer.sends(ACK, ack=1, window=0)
+        peer.skips()
+        peer.acked = 1
+    user.hears_nothing()
+    assert peer.dialogue.now > 3_600 * SECOND
+
+
+@pytest.mark.clause("R9293-3.8.6.1-01")
+def test_probe_that_is_taken() -> None:
+    """A peer may take the probe's octet and say so; then the next one is asked about."""
+    user, peer = established(rtt=RTT)
+    peer.sends(ACK, window=0)
+    user.writes(b"hello")
+    got = b""
+    for _ in range(8):
+        probe = peer.expects(ACK, by=peer.dialogue.now + 100 * SECOND)
+        start, octets = peer.count(probe.sequence), b"".join(piece.octets() for piece in probe.text)
+        if octets and start == len(got) + 1:
+            got += octets
+        peer.sends(ACK, ack=len(got) + 1, window=0)
+        peer.skips()
+    assert got in (b"", b"hello")
+
+
+@pytest.mark.clause("R9293-3.8.6.2.1-01")
+def test_silly_window() -> None:
+    """A window that opens by a few octets does not draw a few octets out."""
+    user, peer = established(window=2_920)
+    user.writes(bytes(10_000))
+    assert sum(one.text_length for one in peer.skips()) == 2_920
+    peer.sends(ACK, window=10)
+    peer.expects_nothing()
+    peer.sends(ACK, window=1_459)
+    peer.expects_nothing()
+    peer.sends(ACK, window=1_460)
+    peer.expects(ACK, length=1_460)
+
+
+def test_small_window() -> None:
+    """A peer whose whole window is small is served in halves of it, at least."""
+    user, peer = established(window=100)
+    user.writes(bytes(1_000))
+    total = 0
+    for _ in range(40):
+        total += sum(one.text_length for one in peer.skips())
+        peer.sends(ACK, at=peer.dialogue.now + 10 * MILLISECOND)
+    assert total == 1_000
+
+
+def test_fin_beyond_a_closed_window() -> None:
+    """A FIN with nothing before it needs no room."""
+    user, peer = established(rtt=RTT)
+    peer.sends(ACK, window=0)
+    user.closes()
+    peer.expects(FIN | ACK, seq=1, by=10 * SECOND)
+
+
+# -- Nagle ------------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("R9293-3.7.4-02")
+def test_nagle() -> None:
+    """Small pieces wait for the acknowledgment of what is out, and then go together."""
+    user, peer = established(rtt=RTT)
+    for piece in (b"h", b"e", b"l", b"l", b"o"):
+        user.writes(piece)
+    peer.expects(ACK, text=b"h")
+    peer.expects_nothing()
+    peer.sends(ACK)
+    peer.expects(ACK, text=b"ello")
+
+
+@pytest.mark.clause("R9293-3.7.4-01")
+def test_without_nagle() -> None:
+    """Switched off, each piece leaves at once."""
+    user, peer = established(rtt=RTT, nagle=False)
+    for piece in (b"h", b"e", b"l", b"l", b"o"):
+        user.writes(piece)
+        peer.expects(ACK, text=piece)
+
+
+@pytest.mark.clause("R9293-3.7.4-02", "R9293-3.9.1.2-04")
+def test_full_segments_do_not_wait() -> None:
+    """Nagle holds back only what does not fill a segment; and segments are as long as may be."""
+    user, peer = established(rtt=RTT)
+    user.writes(bytes(1_000))
+    peer.expects(ACK, length=1_000)
+    user.writes(bytes(2_000))
+    peer.expects(ACK, length=1_460)
+    peer.expects_nothing()
+    peer.sends(ACK)
+    peer.expects(ACK, length=540)
+
+
+def test_close_sends_the_rest() -> None:
+    """CLOSE says that no company will come: the small rest leaves with the FIN, or just before it."""
+    user, peer = established(rtt=RTT)
+    user.writes(b"hel")
+    user.writes(b"lo")
+    peer.expects(ACK, text=b"hel")
+    user.closes()
+    segments = peer.skips()
+    if not segments:
+        peer.sends(ACK)
+        segments = peer.skips()
+    assert segments[0].text_length == 2
+    assert segments[-1].flags & FIN
+
+
+@pytest.mark.clause("R9293-3.9.1.2-02", "R9293-3.9.1.2-01")
+def test_push() -> None:
+    """PSH stands on the last segment of what was written."""
+    user, peer = established()
+    user.writes(bytes(3_000))
+    first, second, third = peer.skips()
+    assert [one.flags & PSH for one in (first, second, third)] == [0, 0, PSH]
+
+
+# -- our window -------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("R9293-3.8.6-03")
+def test_right_edge_never_moves_left() -> None:
+    """Whatever comes and is not read, ACK plus window never shrinks, and ends at the buffer's end."""
+    user, peer = established(receive_buffer=8_000)
+    edge = 0
+    for _ in range(6):
+        peer.sends(ACK, text=bytes(1_460))
+        for one in peer.skips():
+            now = peer.count_own(one.acknowledgment) + one.window
+            assert now >= edge
+            edge = now
+    assert edge <= 8_001
+    user.reads(limit=100)
+    for one in peer.skips():
+        assert peer.count_own(one.acknowledgment) + one.window >= edge
+
+
+@pytest.mark.clause("R9293-3.8.6-02")
+def test_text_beyond_a_closed_window() -> None:
+    """Text beyond the window is not taken, and answered by an ACK that says so."""
+    user, peer = established(receive_buffer=2_920)
+    peer.sends(ACK, text=b"a" * 1_460)
+    peer.sends(ACK, text=b"b" * 1_460)
+    peer.expects(ACK, ack=2_921, window=0)
+    peer.sends(ACK, text=b"c", seq=2_921)
+    peer.expects(ACK, ack=2_921, window=0)
+    assert user.reads() == b"a" * 1_460 + b"b" * 1_460
+    peer.expects(ACK, ack=2_921, window=2_920)
+    peer.sends(ACK, text=b"c", seq=2_921)
+    user.reads(b"c")
+
+
+def test_text_across_the_edge() -> None:
+    """RFC 9293 §3.10.7.4, first: of text that crosses the window's edge the part inside is taken."""
+    user, peer = established(receive_buffer=2_000)
+    peer.sends(ACK, text=b"a" * 1_460)
+    peer.sends(ACK, text=b"b" * 1_460)
+    peer.expects(ACK, ack=2_001, window=0)
+    user.reads(b"a" * 1_460 + b"b" * 540)
+
+
+def test_acknowledgments_count_with_a_closed_window() -> None:
+    """RFC 9293 §3.8.6: ACKs of our text are heeded although our own window is zero."""
+    user, peer = established(receive_buffer=1_000)
+    user.writes(b"hello")
+    peer.expects(ACK, text=b"hello")
+    peer.sends(ACK, text=bytes(1_000), ack=1)
+    peer.expects(ACK, ack=1_001, window=0, by=SECOND)
+    peer.sends(ACK, text=b"probe", ack=6)
+    peer.skips()
+    peer.expects_nothing(until=60 * SECOND)
+    user.hears(Readable)
+
+
+@pytest.mark.clause("R9293-3.8.6.2.2-01")
+def test_silly_window_of_our_own() -> None:
+    """Reading a few octets announces nothing; reading much does."""
+    user, peer = established(receive_buffer=14_600)
+    for _ in range(10):
+        peer.sends(ACK, text=bytes(1_460))
+    peer.waits(SECOND)
+    assert peer.skips()[-1].window == 0
+    user.reads(limit=10)
+    peer.expects_nothing()
+    user.reads(limit=7_300)
+    one = peer.expects(ACK)
+    assert one.window >= 1_460
+
+
+@pytest.mark.clause("R7323-2.4-01")
+def test_text_that_fitted_an_announced_window() -> None:
+    """What was announced once is honoured, although nothing was read since."""
+    user, peer = established(receive_buffer=10_000)
+    peer.sends(ACK, text=bytes(1_000), seq=9_001)
+    peer.sends(ACK, text=bytes(9_000), seq=1)
+    assert len(user.reads()) == 10_000

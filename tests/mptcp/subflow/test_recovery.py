@@ -1,0 +1,144 @@
+"""Loss seen by duplicate acknowledgments: RFC 5681 §3.2 and NewReno, RFC 6582."""
+
+import pytest
+from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.wire.segment import ACK
+from mptcp_model.dialogue import Peer, User
+from mptcp_model.situations import Scene, established
+
+RTT = 100 * MILLISECOND
+MSS = 1_460
+
+
+def in_flight(count: int = 10) -> Scene:
+    """``count`` full segments are out, and much more waits to follow."""
+    user, peer = established(rtt=RTT)
+    user.writes(bytes(MSS * 200))
+    sent = len(peer.skips())
+    while sent < count:
+        peer.sends(ACK, ack=1 + sent * MSS)
+        sent = (peer.acked - 1) // MSS + len(peer.skips())
+    return user, peer
+
+
+def duplicates(peer: Peer, ack: int, count: int) -> list[int]:
+    """The peer repeats an ACK ``count`` times; the offsets at which the host then sends."""
+    for _ in range(count):
+        peer.sends(ACK, ack=ack)
+    return [peer.count(one.sequence) for one in peer.skips()]
+
+
+@pytest.mark.clause("R5681-3.2-02")
+def test_third_duplicate() -> None:
+    """The first two duplicates resend nothing, the third resends what they ask for, at once."""
+    _, peer = in_flight()
+    assert 1 not in duplicates(peer, 1, 2)
+    assert duplicates(peer, 1, 1) == [1]
+    peer.expects_nothing()
+
+
+@pytest.mark.clause("R5681-3.2-03")
+def test_limited_transmit_does_not_touch_cwnd() -> None:
+    """Whatever the first two duplicates let out is new text, and at most one segment each."""
+    _, peer = in_flight()
+    sent = duplicates(peer, 1, 2)
+    assert len(sent) <= 2
+    assert all(offset > 10 * MSS for offset in sent)
+
+
+@pytest.mark.clause("R5681-3.2-04")
+def test_inflation() -> None:
+    """cwnd becomes half the flight plus three segments, then one more for each further duplicate."""
+    _, peer = in_flight()
+    assert 1 in duplicates(peer, 1, 3)  # cwnd 5 + 3 = 8 of 10 in flight
+    assert duplicates(peer, 1, 2) == []  # 10
+    assert duplicates(peer, 1, 2) == [1 + 10 * MSS, 1 + 11 * MSS]  # 11, 12
+
+
+@pytest.mark.clause("R5681-3.2-05", "R6582-3.2-03")
+def test_full_acknowledgment() -> None:
+    """An ACK of all that was out ends recovery with cwnd at half of the old flight, or less."""
+    _, peer = in_flight()
+    duplicates(peer, 1, 3)
+    peer.sends(ACK, ack=1 + 10 * MSS)
+    assert 1 <= len(peer.skips()) <= 5
+    assert duplicates(peer, 1 + 10 * MSS, 2) == []
+
+
+@pytest.mark.clause("R6582-3.2-04")
+def test_partial_acknowledgment() -> None:
+    """An ACK of less than all resends the next hole at once, without three duplicates."""
+    _, peer = in_flight()
+    duplicates(peer, 1, 5)
+    peer.sends(ACK, ack=1 + 4 * MSS)
+    sent = [peer.count(one.sequence) for one in peer.skips()]
+    assert sent[0] == 1 + 4 * MSS
+    peer.sends(ACK, ack=1 + 7 * MSS)
+    sent = [peer.count(one.sequence) for one in peer.skips()]
+    assert sent[0] == 1 + 7 * MSS
+
+
+@pytest.mark.clause("R6582-3.2-02", "R6582-3.2-05", "R6582-3.2-01")
+def test_no_second_halving() -> None:
+    """Duplicates of what was sent before recovery, or a timeout, do not start another recovery."""
+    _, peer = in_flight()
+    peer.acked = 1
+    peer.waits(RTT + 300 * MILLISECOND)
+    assert [peer.count(one.sequence) for one in peer.skips()] == [1]
+    again = duplicates(peer, 1, 6)
+    assert 1 not in again
+
+
+@pytest.mark.clause("R5681-3.2-02")
+def test_what_is_no_duplicate() -> None:
+    """RFC 5681 §2: text, or another window, and it is an ordinary ACK."""
+    user, peer = in_flight()
+    for octet in range(4):
+        peer.sends(ACK, ack=1, text=b"x")
+        peer.sends(ACK, ack=1, window=60_000 - octet)
+    assert 1 not in [peer.count(one.sequence) for one in peer.skips()]
+    user.reads(b"xxxx")
+
+
+def test_nothing_outstanding() -> None:
+    """RFC 5681 §2, (a): with nothing in flight an ACK is never a duplicate."""
+    user, peer = established()
+    for _ in range(10):
+        peer.sends(ACK)
+    peer.expects_nothing()
+    user.writes(b"hello")
+    peer.expects(ACK, seq=1, text=b"hello")
+
+
+def lose(user: User, peer: Peer, lost: set[int], total: int) -> bytes:
+    """Act as a receiver that loses the segments at these offsets the first time; the text received."""
+    pieces: dict[int, bytes] = {}
+    missing = set(lost)
+    for _ in range(400):
+        for heard in [*peer.inbox]:
+            start = peer.count(heard.segment.sequence)
+            if start in missing:
+                missing.discard(start)
+                continue
+            pieces[start] = b"".join(piece.octets() for piece in heard.segment.text)
+            end = 1
+            while end in pieces:
+                end += len(pieces[end])
+            peer.inbox.remove(heard) if heard in peer.inbox else None
+            peer.sends(ACK, ack=end)
+        peer.inbox = [heard for heard in peer.inbox if peer.count(heard.segment.sequence) not in pieces]
+        peer.acked = max(peer.acked, 1)
+        if sum(len(piece) for piece in pieces.values()) >= total:
+            break
+        peer.waits(peer.dialogue.now + RTT)
+    return b"".join(pieces[start] for start in sorted(pieces))
+
+
+@pytest.mark.parametrize("lost", [{1}, {1, 1 + MSS}, {1 + 3 * MSS, 1 + 5 * MSS, 1 + 9 * MSS}])
+def test_nothing_is_forgotten(lost: set[int]) -> None:
+    """Whichever segments are lost, all text arrives once, in order."""
+    user, peer = established(rtt=RTT)
+    octets = bytes(range(251)) * 200
+    user.writes(octets)
+    assert lose(user, peer, lost, len(octets)) == octets
+    peer.waits(peer.dialogue.now + SECOND)
