@@ -1,6 +1,6 @@
 """The TCP segment: RFC 9293 §3.1, its options, and the way back to octets."""
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from mptcp.errors import Malformed, Refused
 from mptcp.native import mypyc_attr
@@ -22,6 +22,9 @@ from mptcp.wire.options import (
     Timestamps,
     Unknown,
 )
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 FIN: Final = 0x01  # flags; RFC 9293 §3.1
 SYN: Final = 0x02
