@@ -2,6 +2,7 @@
 
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Control, Mode
+from mptcp.connection.fallback import start_infinite
 from mptcp.connection.receive import finish
 from mptcp.connection.state import MAY_WRITE, OVER, Signal, State
 from mptcp.subflow.control import NEVER, NO_OFFSET
@@ -9,6 +10,7 @@ from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.timers import compute_backoff
 from mptcp.values import Micros
 
+KEY_ATTEMPTS = 3  # data-level timeouts before a peer that never sent DSS is taken for a plain one
 HALF_CLOSED = frozenset({SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK})
 
 
@@ -54,8 +56,8 @@ def send_data_fin(control: Control) -> None:
 
 
 def is_ready_for_fin(control: Control) -> bool:
-    """Not before the peer has our key: its segment carries the key, and not a DSS."""
-    return control.is_confirmed or not control.is_initiator
+    """Not while the first data, which carries our key, may be lost: a DSS must not overtake it."""
+    return control.is_confirmed or not control.is_initiator or control.snd_una == control.snd_nxt
 
 
 def close_subflows(control: Control, now: Micros) -> None:
@@ -142,6 +144,9 @@ def tick(control: Control, now: Micros) -> None:
         control.journal.note(now, control.name, "data-level retransmission", str(control.snd_una))
         if control.retries > control.choices.retransmissions:
             give_up(control, now)
+        elif control.retries >= KEY_ATTEMPTS and control.is_initiator and not control.is_confirmed:
+            # [R8684-3.7-06] no DSS ever came back: the third packet was lost, or options are
+            start_infinite(control, control.branches[0], "no DSS from the peer", now)
         elif control.snd_una == control.snd_fin:
             control.fin_now = True
         else:

@@ -164,11 +164,11 @@ def compute_text_option(control: Control, run: Run) -> Option:
 
 def compute_ack_options(control: Control) -> tuple[Option, ...]:
     """What an acknowledgment without text carries: keys until they are known, then DSS and signals."""
-    if control.is_initiator and not control.is_confirmed:
-        return (compute_ack_option(control),)  # [R8684-3.1-24]
     mapping: Mapping | None = None
     if control.snd_fin != NO_OFFSET and control.snd_una <= control.snd_fin < control.snd_nxt:
         mapping = compute_fin_mapping(control)
+    elif control.is_initiator and not control.is_confirmed:
+        return (compute_ack_option(control),)  # [R8684-3.1-24]
     options: list[Option] = [Dss(compute_data_ack(control), mapping)]
     if control.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
