@@ -53,7 +53,7 @@ class Choices(Value):
         window_scaling: bool = True,
         timestamps: bool = True,
         minimum_rto: Micros = 200 * MILLISECOND,
-        syn_attempts: int = 7,
+        syn_attempts: int = 8,
         retransmissions: int = 15,
         delayed_ack: Micros = 40 * MILLISECOND,
         nagle: bool = True,
@@ -92,8 +92,8 @@ class Choices(Value):
         self.timestamps: Final = timestamps
         # RFC 6298 §2 [R6298-2-05] says 1 s; 200 ms is what all stacks do and Linux needs
         self.minimum_rto: Final = minimum_rto
-        # SYNs and SYN/ACKs sent before giving up: with doubling from 1 s, 127 s; with the last
-        # wait [R9293-3.8.3-04] asks for at least 3 minutes on an active open. RFC 9293 §3.8.3
+        # SYNs and SYN/ACKs sent before giving up: 183 s, where RFC 9293 §3.8.3 [R9293-3.8.3-04]
+        # asks for at least 3 minutes
         self.syn_attempts: Final = syn_attempts
         # Retransmissions of one segment before the subflow fails (R2). RFC 9293 §3.8.3
         self.retransmissions: Final = retransmissions

@@ -138,6 +138,8 @@ class Host(Record):
         """A segment for one of our connections."""
         self.answer(connection.arrive(connection.control.branches[0], segment, now))
         self.touch(connection)
+        if connection.is_over():
+            self.release(connection)  # its addresses may be wanted by the next segment
 
     def arrive_unknown(self, segment: Segment, now: Micros) -> None:
         """A segment of no connection: a SYN for a listener, or for nobody (RFC 9293 §3.10.7.1-2)."""
@@ -285,6 +287,7 @@ class Host(Record):
             raise Refused("a port is between 1 and 65535")
         if local_port == 0:
             local_port = self.draw_port(local, remote, remote_port)
+        self.refresh()
         four = (local, local_port, remote, remote_port)
         if four in self.by_tuple:
             raise Refused("connection already exists")

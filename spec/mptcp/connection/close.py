@@ -114,7 +114,8 @@ def watch_subflows(control: Control, now: Micros) -> None:
         # [R8684-3.5-01] a RST ends its subflow alone; but no other will ever come
         for branch in control.branches:
             control.error = control.error or branch.subflow.tcb.error
-        control.error = control.error or "reset"
+        if control.state is not State.M_CLOSING and control.state is not State.M_LAST_ACK:
+            control.error = control.error or "reset"
         move(control, Signal.END, now)
 
 

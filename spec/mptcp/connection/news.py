@@ -32,6 +32,8 @@ class Told(Record):
 def compute_news(control: Control, told: Told) -> list[Event]:
     """The events that bring ``told`` up to date, in the order in which they make sense."""
     events: list[Event] = []
+    if control.listener and not control.was_open:
+        return events  # [R9293-3.5-02] a passive open that fails is nobody's news
     if not told.is_open and control.was_open:
         told.is_open = True
         events.append(compute_opening(control))

@@ -77,8 +77,9 @@ def is_waiting_for_key(control: Control) -> bool:
 def choose(control: Control, waiting: int, allowed: int, now: Micros) -> tuple[int, int]:
     """The subflow and the number of octets for the next mapping; -1 where none may go.
 
-    When a closed window alone holds everything back, what fits it (one octet at the least) goes to a
-    subflow all the same: it is kept there until the window opens, or is the probe that asks [R9293-3.8.6.1-01].
+    When only a window that is too small holds everything back, a segment goes to an idle subflow all
+    the same: it waits there until the window opens, and its first octets are the probe that asks
+    [R9293-3.8.6.1-01].
     """
     overhead = DSS_LENGTH if control.mode is Mode.MULTIPATH else 0
     candidates: list[Candidate] = []
@@ -95,8 +96,11 @@ def choose(control: Control, waiting: int, allowed: int, now: Micros) -> tuple[i
             if candidate.index == index:
                 return index, candidate.room
     if idle >= 0:
-        tcb = control.branches[idle].subflow.tcb
-        return idle, min(waiting, LARGEST_MAPPING, max(1, min(allowed, tcb.snd_wnd)))
+        subflow = control.branches[idle].subflow
+        if subflow.room(waiting, overhead, now) == 0:
+            return idle, min(waiting, subflow.tcb.snd_mss)
+        if control.snd_una == control.snd_nxt:
+            return idle, 1  # the connection's window alone is closed
     return -1, 0
 
 
@@ -156,6 +160,7 @@ def compute_data_ack(control: Control) -> DataAck:
 def compute_text_option(control: Control, run: Run) -> Option:
     """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02]."""
     if control.is_initiator and not control.is_confirmed:
+        control.has_sent_key = True
         return compute_data_option(control, run.wire_length, run.checksum)
     number = compute_wire_64(control.local_idsn, run.dsn)
     mapping = Mapping(number, True, run.ssn & MASK_32, run.wire_length, run.checksum, False)
@@ -167,7 +172,9 @@ def compute_ack_options(control: Control) -> tuple[Option, ...]:
     mapping: Mapping | None = None
     if control.snd_fin != NO_OFFSET and control.snd_una <= control.snd_fin < control.snd_nxt:
         mapping = compute_fin_mapping(control)
-    elif control.is_initiator and not control.is_confirmed:
+    if control.is_initiator and not control.is_confirmed and (mapping is None or not control.has_sent_key):
+        control.has_sent_key = True
+        control.fin_now = mapping is not None  # a DATA_FIN follows on an acknowledgment of its own
         return (compute_ack_option(control),)  # [R8684-3.1-24]
     options: list[Option] = [Dss(compute_data_ack(control), mapping)]
     if control.fail_dsn != NO_OFFSET:

@@ -287,6 +287,8 @@ def take_fin(tcb: Control, segment: Segment, seq: int, now: Micros) -> None:
         offset = seq + compute_length(segment) - 1
         if offset <= tcb.rcv_edge:
             tcb.rcv_fin = offset
+        if offset > tcb.rcv_nxt:
+            tcb.ack_now = True  # [R5681-3.2-01] out of order
     if tcb.rcv_fin != NO_OFFSET and tcb.rcv_nxt == tcb.rcv_fin:
         tcb.rcv_nxt = tcb.rcv_fin + 1
         tcb.rcv_edge = max(tcb.rcv_edge, tcb.rcv_nxt)

@@ -50,6 +50,7 @@ class Control(Record):
         "rcv_nxt",
         "rcv_edge",
         "rcv_shift",
+        "scaling",
         "rcv_queue",
         "rcv_fin",
         # acknowledging
@@ -131,6 +132,7 @@ class Control(Record):
         self.rcv_nxt = 0  # next expected
         self.rcv_edge = 0  # right edge of the window we announced: never retreats
         self.rcv_shift = 0  # Rcv.Wind.Shift of RFC 7323 §2.3
+        self.scaling = False  # windows are scaled, or will be if the peer agrees
         self.rcv_queue = Intervals(1)  # text that came, with holes
         self.rcv_fin = NO_OFFSET  # offset of the peer's FIN once seen
 

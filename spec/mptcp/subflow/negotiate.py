@@ -46,15 +46,16 @@ def compute_syn_options(tcb: Control, now: Micros, is_answer: bool) -> tuple[Opt
     options: list[Option] = [MaximumSegmentSize(compute_mss(tcb.choices.mtu, tcb.local))]
     if tcb.timestamps or (tcb.choices.timestamps and not is_answer):
         options.append(compute_timestamps(tcb, now))
-    if tcb.rcv_shift or (tcb.choices.window_scaling and not is_answer):
-        # [R7323-2.2-01] scaling needs the option on both SYNs; a shift of 0 on the answer is left out
+    if tcb.scaling:
+        # [R7323-2.2-01] scaling needs the option on both SYNs, if only with a shift of 0
         options.append(WindowScale(tcb.rcv_shift))
     return tuple(options)
 
 
 def begin(tcb: Control) -> None:
     """What we will offer, from our choices."""
-    if tcb.choices.window_scaling:
+    tcb.scaling = tcb.choices.window_scaling
+    if tcb.scaling:
         tcb.rcv_shift = compute_window_shift(tcb.choices.receive_buffer)
 
 
@@ -74,10 +75,11 @@ def take_syn_options(tcb: Control, options: tuple[Option, ...]) -> None:
     # [R9293-3.7.1-02] never more than the peer takes and our own MTU carries; a tiny announcement
     # would leave no room for text beside 40 octets of options
     tcb.snd_mss = min(max(peer_mss, 88), compute_mss(tcb.choices.mtu, tcb.local))
-    if scale is not None and tcb.choices.window_scaling:
+    if scale is not None and tcb.scaling:
         tcb.snd_shift = min(scale.shift, MAXIMUM_WINDOW_SHIFT)  # [R7323-2.3-02]
     else:
-        tcb.snd_shift = 0  # [R7323-2.2-01] both or none
+        tcb.scaling = False  # [R7323-2.2-01] both or none
+        tcb.snd_shift = 0
         tcb.rcv_shift = 0
     tcb.timestamps = timestamps is not None and tcb.choices.timestamps
     if tcb.timestamps and timestamps is not None:

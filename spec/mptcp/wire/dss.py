@@ -33,7 +33,7 @@ class DataAck(Value):
     __match_args__ = ("number", "wide")
 
     def __init__(self, number: int, wide: bool) -> None:
-        if number >> (64 if wide else 32):
+        if number < 0 or number.bit_length() > (64 if wide else 32):
             raise Refused("a Data ACK has 32 bits, or 64 if wide")
         self.number: Final = number
         self.wide: Final = wide
@@ -51,7 +51,7 @@ class Mapping(Value):
     __match_args__ = ("dsn", "wide", "ssn", "length", "checksum", "fin")
 
     def __init__(self, dsn: int, wide: bool, ssn: int, length: int, checksum: int | None, fin: bool) -> None:
-        if dsn >> (64 if wide else 32):
+        if dsn < 0 or dsn.bit_length() > (64 if wide else 32):
             raise Refused("a DSN has 32 bits, or 64 if wide")
         if ssn >> 32:
             raise Refused("an SSN has 32 bits")
