@@ -89,3 +89,9 @@ def read_counters() -> dict[str, int]:
             for head, value in zip(heads.split()[1:], values.split()[1:], strict=True):
                 counters[group + head] = int(value)
     return counters
+
+
+def list_addresses() -> set[str]:
+    """The addresses that interfaces here have."""
+    with IPRoute() as routes:
+        return {str(message.get_attr("IFA_ADDRESS")) for message in routes.get_addr()}

@@ -58,11 +58,13 @@ def _open(
     except OSError as error:
         raise OSError(error.errno, f"cannot open {path}: {explain(error.errno)}") from error
     try:
+        label = "" if "%" in name else f" {name}"
         request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
         try:
             answer = fcntl.ioctl(descriptor, TUNSETIFF, request)
         except OSError as error:
-            raise OSError(error.errno, f"cannot make the interface {name}: {explain(error.errno)}") from error
+            sentence = f"cannot open a TUN interface{label}: {explain(error.errno)}"
+            raise OSError(error.errno, sentence) from error
         name = answer[:16].rstrip(b"\0").decode()
         if interfaces:
             set_up(name, interfaces, mtu, QUEUE_LENGTH)

@@ -1,0 +1,183 @@
+"""The sub-commands `mptcp connect`, `mptcp serve` and `mptcp lab`.
+
+What a user can get wrong is one sentence on standard error and exit status 1 (2 where the command line
+itself is wrong); ``mptcp_stack.command`` prints the sentence of an OSError that comes out of here.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from mptcp.choices import ACCEPT, REQUIRE, Choices
+from mptcp_stack import conversation, exchange
+from mptcp_stack.attach import attach
+from mptcp_stack.conversation import Wishes
+from mptcp_stack.lab import Lab
+from mptcp_stack.pcap import PcapWriter
+from mptcp_stack.report import say
+from mptcp_stack.stack import Stack
+
+USAGE: Final = 2  # exit status: the command line is wrong
+INTERRUPTED: Final = 130  # exit status: 128 + SIGINT
+
+Port = Annotated[int, typer.Argument(min=1, max=65_535, help="The TCP port.", show_default=False)]
+In = Annotated[Path | None, typer.Option("--in", help="Send this file instead of standard input.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
+Checksum = Annotated[bool, typer.Option("--checksum", help="Ask for DSS checksums.")]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="Name of the TUN interface; one that is there keeps its addresses."),
+]
+Address = Annotated[
+    list[str] | None,
+    typer.Option("--address", help="Our address, as 10.77.0.2/24; again for a second one."),
+]
+Pcap = Annotated[Path | None, typer.Option("--pcap", help="Write every packet to this file.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Summary as JSON: on standard output if --out is given, or on error.")
+]
+
+
+def open_stack(
+    resources: ExitStack, device: str | None, address: list[str] | None, checksum: bool, pcap: Path | None
+) -> Stack:
+    """A stack as the options want it; what it needs is released with ``resources``."""
+    writer = resources.enter_context(PcapWriter(pcap)) if pcap is not None else None
+    try:
+        ground = attach(device, tuple(address or ()))
+    except ValueError as error:
+        say(f"mptcp: {error}")
+        raise typer.Exit(USAGE) from None
+    resources.callback(ground.close)
+    return Stack(
+        ground,
+        choices=Choices(checksum=REQUIRE if checksum else ACCEPT, mtu=ground.mtu),
+        tap=writer.write if writer is not None else None,
+    )
+
+
+def connect(
+    host: Annotated[str, typer.Argument(help="Name or address of the other side.", show_default=False)],
+    port: Port,
+    source: In = None,
+    sink: Out = None,
+    checksum: Checksum = False,
+    device: Device = None,
+    address: Address = None,
+    pcap: Pcap = None,
+    as_json: Json = False,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the connection.")] = 130,
+) -> None:
+    """Open a connection and copy standard input there and what comes back here, like nc.
+
+    It runs over a TUN interface that it makes (as root) and that goes when it ends: we are 10.77.0.2, the
+    kernel is 10.77.0.1. In `mptcp lab` all of this stays in a namespace of its own.
+
+    Example, against a kernel program that listens on 10.77.0.1 port 8000:
+
+    mptcp connect 10.77.0.1 8000 --in README.md --out answer --json
+    """
+    with ExitStack() as resources:
+        wishes = resources.enter_context(Wishes(source, sink, as_json))
+        stack = open_stack(resources, device, address, checksum, pcap)
+        asyncio.run(conversation.connect(stack, host, port, wishes, timeout))
+
+
+def serve(
+    port: Port,
+    source: In = None,
+    sink: Out = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Serve one connection after the other; --in is sent to each.")
+    ] = False,
+    checksum: Checksum = False,
+    device: Device = None,
+    address: Address = None,
+    pcap: Pcap = None,
+    as_json: Json = False,
+) -> None:
+    """Wait for a connection and copy standard input there and what comes back here, like nc -l.
+
+    It runs over a TUN interface that it makes (as root) and that goes when it ends: we are 10.77.0.2, the
+    kernel is 10.77.0.1. In `mptcp lab` all of this stays in a namespace of its own.
+
+    Example, and a kernel program that fetches the file:
+
+    mptcp serve 8000 --in README.md &
+
+    mptcpize run nc 10.77.0.2 8000
+    """
+    with ExitStack() as resources:
+        wishes = resources.enter_context(Wishes(source, sink, as_json))
+        stack = open_stack(resources, device, address, checksum, pcap)
+        asyncio.run(conversation.serve(stack, port, wishes, keep))
+
+
+def lab(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to run inside; a shell if nothing.", show_default=False),
+    ] = None,
+    octets: Annotated[
+        int | None,
+        typer.Option("--exchange", min=1, help="Instead: so many octets from the kernel to us and back."),
+    ] = None,
+    checksum: Annotated[bool, typer.Option("--checksum", help="Have the kernel use DSS checksums.")] = False,
+    pcap: Annotated[
+        Path | None, typer.Option("--pcap", help="Write the packets of --exchange to this file.")
+    ] = None,
+    ladder: Annotated[
+        bool, typer.Option("--ladder", help="Print the first packets of --exchange, one a line.")
+    ] = False,
+) -> None:
+    """Open a network namespace with the kernel's MPTCP in it, and run a shell or a command there.
+
+    Nothing leaves it, and at its end nothing of it is left. `mptcp serve` and `mptcp connect` work inside,
+    beside the kernel's own programs.
+
+    Examples:
+    mptcp lab -- sh -c 'mptcp serve 8000 --in README.md & sleep 2; mptcpize run nc 10.77.0.2 8000'
+
+    mptcp lab --exchange 1000000 --ladder
+    """
+    with Lab({"net.mptcp.checksum_enabled": str(int(checksum))}) as ground:
+        if octets is not None:
+            if not exchange.show(ground, octets, pcap, ladder):
+                raise typer.Exit(1)
+            return
+        shell = os.environ.get("SHELL", "/bin/sh")
+        if not command:
+            say(f"in the namespace {ground.name}, until this shell ends; the kernel's MPTCP is on")
+        raise typer.Exit(run_inside(ground, command or [shell], patient=not command))
+
+
+def run_inside(ground: Lab, command: list[str], patient: bool) -> int:
+    """Run a command on this terminal inside the lab; its exit status.
+
+    A shell (``patient``) gets Ctrl-C for itself; another command is ended by it.
+    """
+    try:
+        process = ground.popen(*command, env={**os.environ, "MPTCP_LAB": ground.name})
+    except OSError as error:
+        raise OSError(error.errno, f"cannot run {command[0]}: {error.strerror}") from error
+    before = signal.getsignal(signal.SIGINT)
+    if patient:
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status

@@ -1,0 +1,173 @@
+"""Octets between a connection and files, counted and hashed on the way.
+
+Reading standard input or writing to a slow pipe may block for ever, while packets must go on being answered:
+each such call runs on a thread of its own that nobody waits for at the end.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar, final
+
+CHUNK: Final = 262_144  # octets per read
+
+T = TypeVar("T")
+
+
+async def call_aside(function: Callable[[], T]) -> T:
+    """Call a function that may block, on a thread that the interpreter does not wait for."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        try:
+            result, error = function(), None
+        except Exception as caught:
+            result, error = None, caught
+        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await future
+
+
+@final
+class Tally:
+    """What went one way: octets, SHA-256, and the seconds from the first octet to the last."""
+
+    def __init__(self, watch: Callable[[int], None] | None = None) -> None:
+        self.octets = 0
+        self._digest: Final = hashlib.sha256()
+        self._watch: Final = watch
+        self._first = self._last = 0.0
+
+    def add(self, chunk: bytes) -> None:
+        """Count a chunk in, now."""
+        self._last = time.monotonic()
+        if not self.octets:
+            self._first = self._last
+        self.octets += len(chunk)
+        self._digest.update(chunk)
+        if self._watch is not None:
+            self._watch(self.octets)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    @property
+    def seconds(self) -> float:
+        """From the first chunk to the last."""
+        return self._last - self._first
+
+    @property
+    def megabits_per_second(self) -> float:
+        """10**6 bits per second between the first chunk and the last; 0 for a single one."""
+        return self.octets * 8 / 1_000_000 / self.seconds if self.seconds > 0 else 0.0
+
+
+@final
+class FileEnd:
+    """A file, or standard input or output, as one end of a copy. Raises OSError where it cannot be opened."""
+
+    def __init__(self, path: Path | None, descriptor: int, flags: int) -> None:
+        self.path: Final = path
+        self.descriptor: Final = descriptor if path is None else os.open(path, flags | os.O_CLOEXEC, 0o644)
+        self._plain: Final = path is not None and path.is_file()
+
+    def size(self) -> int | None:
+        """Octets of a plain file; None for anything else."""
+        return os.fstat(self.descriptor).st_size if self._plain else None
+
+    async def read(self) -> bytes:
+        """The next chunk; empty at the end."""
+        if self._plain:
+            return os.read(self.descriptor, CHUNK)
+        return await call_aside(lambda: os.read(self.descriptor, CHUNK))
+
+    async def write(self, chunk: bytes) -> None:
+        """Write all of a chunk."""
+        if self._plain:
+            write_all(self.descriptor, chunk)
+        else:
+            await call_aside(lambda: write_all(self.descriptor, chunk))
+
+    def close(self) -> None:
+        """Close what we opened."""
+        if self.path is not None:
+            os.close(self.descriptor)
+
+
+def open_source(path: Path | None) -> FileEnd:
+    """A file to read, or standard input."""
+    return FileEnd(path, 0, os.O_RDONLY)
+
+
+def open_sink(path: Path | None) -> FileEnd:
+    """A file to write anew, or standard output."""
+    return FileEnd(path, 1, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+
+def write_all(descriptor: int, chunk: bytes) -> None:
+    """Write until nothing is left."""
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+async def send_file(source: FileEnd | None, writer: asyncio.StreamWriter, tally: Tally) -> None:
+    """Send a file to its end (None: nothing), then say that no more will come."""
+    while source is not None and (chunk := await source.read()):
+        writer.write(chunk)
+        tally.add(chunk)
+        await writer.drain()
+    if not writer.is_closing():
+        writer.write_eof()
+
+
+async def receive_file(reader: asyncio.StreamReader, sink: FileEnd, tally: Tally) -> None:
+    """Receive to the end of the stream."""
+    while chunk := await reader.read(CHUNK):
+        tally.add(chunk)
+        await sink.write(chunk)
+
+
+async def copy_both_ways(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    source: FileEnd | None,
+    sink: FileEnd,
+    sent: Tally,
+    received: Tally,
+) -> None:
+    """Copy until both directions have ended; where a person types, the peer's end is the end of both."""
+    sending = asyncio.create_task(send_file(source, writer, sent))
+    receiving = asyncio.create_task(receive_file(reader, sink, received))
+    try:
+        done, _ = await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if sending not in done and source is not None and os.isatty(source.descriptor):
+            sending.cancel()
+        await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_EXCEPTION)
+        for task in (receiving, sending):
+            if task.done() and not task.cancelled():
+                task.result()
+    finally:
+        for task in (sending, receiving):
+            task.cancel()
+        await asyncio.gather(sending, receiving, return_exceptions=True)

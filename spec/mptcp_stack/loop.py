@@ -1,0 +1,257 @@
+"""One host on one event loop: packets in, time, events out to the connections, packets out.
+
+The road is the same whatever woke us: what came in is received, a deadline that has passed is told,
+the application hears what happened and may act on it, and all that may leave now leaves.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, final
+
+from mptcp.events import Accepted, Event
+from mptcp.host import Host
+from mptcp.values import Address, Micros
+from mptcp.wire.segment import Outgoing
+from mptcp_stack.clock import read_clock
+from mptcp_stack.device import Device, DeviceGone, read_source
+
+BURST: Final = 64  # packets taken from a device before the application gets its turn
+QUEUE: Final = 1_000  # packets that wait for a device which is full; the next ones are lost
+READ_SIZE: Final = 262_144  # octets handed to the application in one piece, as asyncio does
+
+
+class Flow:
+    """Whoever wants to know what becomes of one connection."""
+
+    local: Address = b""
+    """Our address of it: its fate is tied to the device that has this address."""
+
+    def notify(self, event: Event) -> None:
+        """Something happened to the connection."""
+        raise NotImplementedError
+
+    def fail(self, error: OSError) -> None:
+        """There is no way any more to reach the other side."""
+        raise NotImplementedError
+
+
+@final
+class Driver:
+    """Drives ``host`` over ``devices`` from ``start`` to ``stop``; ``tap`` sees each packet that passes.
+
+    Packets leave through the device that has their source address.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        devices: tuple[Device, ...],
+        clock: Callable[[], Micros] = read_clock,
+        tap: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self.host: Final = host
+        self.clock: Final = clock
+        self.flows: Final[dict[int, Flow]] = {}
+        self.listeners: Final[dict[int, Callable[[Accepted], None]]] = {}
+        self.lost: OSError | None = None  # why no packet can pass any more
+        self.on_lost: Final[list[Callable[[OSError], None]]] = []
+        self._queues: Final[dict[Device, deque[Outgoing]]] = {device: deque() for device in devices}
+        self._routes: Final = {address: device for device in devices for address in device.addresses}
+        self._tap: Final = tap
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._woken = False
+        self._idle = asyncio.Event()
+
+    # -- from outside -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        for device in self._queues:
+            self._loop.add_reader(device.fileno(), self._arrive, device)
+        self.wake()
+
+    def stop(self) -> None:
+        """End: what may leave now leaves, then no packet comes or goes. The devices stay open."""
+        if self._loop is None:
+            return
+        self._turn()
+        for device in list(self._queues):
+            self._unplug(device)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._loop = None
+
+    def now(self) -> Micros:
+        """The time that the host is told."""
+        return self.clock()
+
+    def devices(self) -> tuple[Device, ...]:
+        """The devices that are still there."""
+        return tuple(self._queues)
+
+    def wake(self) -> None:
+        """Something was asked of the host: let what may leave now leave, once the caller is done."""
+        if not self._woken and self._loop is not None:
+            self._woken = True
+            self._loop.call_soon(self._turn)
+
+    def abort(self, connection: int) -> None:
+        """End a connection at once, and release it: its reset leaves soon."""
+        self.host.abort(connection, self.now())
+        self.forget(connection)
+        self.wake()
+
+    def forget(self, connection: int) -> None:
+        """Release a connection that is over."""
+        self.flows.pop(connection, None)
+        self.host.forget(connection)
+        self._check_idle()
+
+    def check(self) -> None:
+        """Raise the OSError that says why nothing can be reached, if so."""
+        if self._loop is None:
+            raise OSError("the stack is not running")
+        if self.lost is not None:
+            raise self.lost
+
+    # -- the road -----------------------------------------------------------------------------------
+
+    def _arrive(self, device: Device) -> None:
+        """A device can be read: take a burst of packets from it, then everything else."""
+        host, now = self.host, self.clock()
+        gone: DeviceGone | None = None
+        try:
+            for _ in range(BURST):
+                packet = device.read()
+                if packet is None:
+                    break
+                if device.is_ours(packet):
+                    if self._tap is not None:
+                        self._tap(packet)
+                    host.receive(packet, now)
+        except DeviceGone as error:
+            gone = error
+        self._turn()
+        if gone is not None:  # what came before is heard first
+            self._lose(device, gone)
+
+    def _turn(self) -> None:
+        """Time, events, packets, until nothing more is to be done now."""
+        self._woken = False
+        if self._loop is None:
+            return
+        host, now = self.host, self.clock()
+        deadline = host.deadline()
+        if deadline is not None and deadline <= now:
+            host.tick(now)
+        while True:
+            events = host.events()
+            for event in events:
+                self._dispatch(event)
+            leaving = host.transmit(now)
+            for outgoing in leaving:
+                self._send(outgoing)
+            if not events and not leaving:
+                break
+        self._set_timer()
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, Accepted):
+            accept = self.listeners.get(event.listener)
+            if accept is None:  # nobody listens any more
+                self.abort(event.connection)
+            else:
+                accept(event)
+            return
+        flow = self.flows.get(event.connection)
+        if flow is not None:
+            flow.notify(event)
+
+    def _set_timer(self) -> None:
+        """Have ``_turn`` called at the host's deadline. A timer that is too early does no harm."""
+        deadline = self.host.deadline()
+        if deadline is None or self._loop is None:
+            return
+        when = self._loop.time() + max(0, deadline - self.clock()) / 1_000_000
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        self._turn()
+
+    def _check_idle(self) -> None:
+        if not self.flows:
+            self._idle.set()
+
+    async def wait_idle(self) -> None:
+        """Wait until no connection is left, those that their users closed included."""
+        self._idle.clear()
+        self._check_idle()
+        await self._idle.wait()
+
+    # -- devices ------------------------------------------------------------------------------------
+
+    def _send(self, outgoing: Outgoing) -> None:
+        """Hand a packet to its device, or to the queue in front of it, which loses what it cannot hold."""
+        device = self._routes.get(read_source(outgoing.header))
+        if device is None:
+            return
+        if self._tap is not None:
+            self._tap(outgoing.octets())
+        queue = self._queues[device]
+        if len(queue) >= QUEUE:
+            device.dropped += 1
+        elif queue:
+            queue.append(outgoing)
+        elif not self._write(device, outgoing) and device in self._queues and self._loop is not None:
+            queue.append(outgoing)
+            self._loop.add_writer(device.fileno(), self._drain, device)
+
+    def _drain(self, device: Device) -> None:
+        """A device that was full takes packets again."""
+        queue = self._queues[device]
+        while queue and self._write(device, queue[0]):
+            if device not in self._queues:
+                return
+            queue.popleft()
+        if not queue and self._loop is not None:
+            self._loop.remove_writer(device.fileno())
+
+    def _write(self, device: Device, outgoing: Outgoing) -> bool:
+        """Whether the device took the packet, or is gone and takes them all."""
+        try:
+            return device.write(outgoing)
+        except DeviceGone as error:
+            self._lose(device, error)
+            return True
+
+    def _unplug(self, device: Device) -> None:
+        """Watch a device no more, and send nothing there."""
+        del self._queues[device]
+        for address in device.addresses:
+            if self._routes.get(address) is device:
+                del self._routes[address]
+        if self._loop is not None and device.fileno() >= 0:
+            self._loop.remove_reader(device.fileno())
+            self._loop.remove_writer(device.fileno())
+
+    def _lose(self, device: Device, error: OSError) -> None:
+        """A device is gone: so are the connections over it, and with the last device all that listens."""
+        if device not in self._queues:
+            return
+        self._unplug(device)
+        for flow in list(self.flows.values()):
+            if flow.local in device.addresses:
+                flow.fail(error)
+        if not self._queues:
+            self.lost = error
+            for tell in list(self.on_lost):
+                tell(error)
