@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from typer import Typer
 
 GROUP = "mptcp.commands"
-EXTRAS = {"mptcp_stack": "stack", "mptcp_model": "model", "mptcp_proofs": "prove"}
+OURS = {"mptcp", "mptcp_stack", "mptcp_model", "mptcp_proofs"}
+EXTRAS = {  # by the module that is missing: which extra of pyproject.toml brings it
+    "typer": "stack",
+    "rich": "stack",
+    "pyroute2": "stack",
+    "matplotlib": "model",
+    "z3": "prove",
+    "hypothesis": "prove",
+}
 FAILED = 1  # exit status: one sentence on standard error says why
 INTERRUPTED = 130  # exit status: 128 + SIGINT, as shells have it
 
@@ -73,7 +81,12 @@ def make_application(chosen: str | None, commands: dict[str, EntryPoint]) -> "Ty
 
     def root(
         version: bool = Option(
-            False, "--version", callback=show_version, is_eager=True, help="Say which version and build runs."
+            False,
+            "--version",
+            callback=show_version,
+            is_eager=True,
+            metavar="",
+            help="Say which version and build runs.",
         ),
     ) -> None:
         """Multipath TCP (RFC 8684) in user space."""
@@ -103,16 +116,14 @@ def find_chosen(arguments: list[str], commands: dict[str, EntryPoint]) -> str | 
     return None
 
 
-def explain_missing(error: ModuleNotFoundError, entry: EntryPoint | None) -> str | None:
-    """One sentence for a module that an extra would bring; None if it is ours, and so our mistake."""
+def explain_missing(error: ModuleNotFoundError, chosen: str | None) -> str | None:
+    """One sentence for a module that is not installed; None if it is ours, and so our mistake."""
     missing = (error.name or "").partition(".")[0]
-    if missing in ("", "mptcp", *EXTRAS):
+    if not missing or missing in OURS:
         return None
-    package = entry.module.partition(".")[0] if entry is not None else "mptcp_stack"
-    what = f"mptcp {entry.name}" if entry is not None else "the command line"
-    if package not in EXTRAS:
-        return f"{what} needs the module {missing}, which is not installed"
-    return f"{what} needs the module {missing}: install mptcp[{EXTRAS[package]}]"
+    what = "the command line" if chosen is None else f"mptcp {chosen}"
+    remedy = f": install mptcp[{EXTRAS[missing]}]" if missing in EXTRAS else ", which is not installed"
+    return f"{what} needs the module {missing}{remedy}"
 
 
 def run(arguments: list[str]) -> int:
@@ -129,7 +140,7 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        sentence = explain_missing(error, commands[chosen] if chosen is not None else None)
+        sentence = explain_missing(error, chosen)
         if sentence is None:
             raise
     except Refused as error:
