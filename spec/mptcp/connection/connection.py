@@ -31,11 +31,17 @@ NEWS = (AddAddr, AddAddrEcho, RemoveAddr, Prio, Fail, FastClose, CapableAck, Cap
 
 
 def is_signal(options: tuple[Option, ...]) -> bool:
-    """Whether a segment carries MPTCP news besides DSS: then it says nothing about congestion.
+    """Whether a segment carries MPTCP news besides Data ACKs: then it says nothing about congestion.
 
-    RFC 8684 §3.4.1, §4: such an acknowledgment is no duplicate.
+    RFC 8684 §3.4.1, §4: such an acknowledgment is no duplicate. A DATA_FIN is news as well: it rides
+    on each acknowledgment until the peer has it, and these may be many in a row.
     """
-    return any(isinstance(option, NEWS) for option in options)
+    for option in options:
+        if isinstance(option, NEWS):
+            return True
+        if isinstance(option, Dss) and option.mapping is not None and option.mapping.fin:
+            return True
+    return False
 
 
 class Connection(Record):

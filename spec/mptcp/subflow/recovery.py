@@ -6,8 +6,12 @@ from mptcp.values import Micros
 
 
 def is_duplicate(tcb: Control, ack: int, length: int, window: int) -> bool:
-    """A duplicate acknowledgment: RFC 5681 §2, (a) to (e); ``length`` counts text, SYN and FIN."""
-    return ack == tcb.snd_una and tcb.snd_una < tcb.snd_nxt and length == 0 and window == tcb.snd_wnd
+    """A duplicate acknowledgment: RFC 5681 §2, (a) to (e); ``length`` counts text, SYN and FIN.
+
+    Text must be outstanding: nothing follows a FIN that could make the peer say the same thing again.
+    """
+    has_text = tcb.snd_una < min(tcb.snd_nxt, tcb.snd_queue.end)
+    return ack == tcb.snd_una and has_text and length == 0 and window == tcb.snd_wnd
 
 
 def take_duplicate(tcb: Control, now: Micros) -> None:

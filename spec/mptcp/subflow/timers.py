@@ -73,7 +73,7 @@ def start_retransmission(tcb: Control, now: Micros) -> None:
 
 def tick(tcb: Control, now: Micros) -> None:
     """Whatever was due by ``now`` happens."""
-    if tcb.time_wait_at <= now:
+    if tcb.time_wait_at <= now and not tcb.ack_now:  # the last ACK leaves first, however short 2 MSL is
         tcb.time_wait_at = NEVER
         move(tcb, Signal.EXPIRY, now)
     if tcb.ack_at <= now:
