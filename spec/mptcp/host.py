@@ -387,6 +387,7 @@ class Host(Record):
         # one that never opened was never shown to anybody
         if connection.is_forgotten or (control.listener and not control.was_open):
             del self.connections[control.handle]
+            self.due.pop(control.handle, NEVER)
 
     def count_opening(self, connection: Connection) -> None:
         """A connection leaves its listener's backlog once it is open, or over."""

@@ -1,7 +1,7 @@
 """DATA_FIN, and the FINs that follow it (RFC 8684 §3.3.3)."""
 
 from mptcp.connection.acknowledge import move
-from mptcp.connection.control import Control, Mode
+from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import start_infinite
 from mptcp.connection.receive import finish
 from mptcp.connection.state import MAY_WRITE, OVER, Signal, State
@@ -49,10 +49,15 @@ def send_data_fin(control: Control) -> None:
         control.snd_nxt = control.snd_fin + 1
         control.snd_rtx = control.snd_nxt
         control.fin_now = True
-    if control.fin_now:
+    if control.fin_now and all(is_drained(branch) for branch in control.branches):
         for branch in control.branches:
             branch.subflow.acknowledge()  # on every subflow
         control.fin_now = False
+
+
+def is_drained(branch: Branch) -> bool:
+    """All text that was given to the subflow has left: an acknowledgment will not ride on more of it."""
+    return branch.subflow.tcb.snd_nxt >= branch.subflow.tcb.snd_queue.end
 
 
 def is_ready_for_fin(control: Control) -> bool:
@@ -63,7 +68,7 @@ def is_ready_for_fin(control: Control) -> bool:
 def close_subflows(control: Control, now: Micros) -> None:
     """FIN on every subflow, once."""
     for branch in control.branches:
-        if not branch.is_closing and branch.subflow.tcb.snd_queue.end == branch.subflow.tcb.snd_nxt:
+        if not branch.is_closing and is_drained(branch):
             branch.is_closing = True
             branch.subflow.close(now)
 
