@@ -10,6 +10,8 @@ from bisect import bisect_right
 from mptcp.values import Record, Text
 
 COMPACT_AFTER = 64  # released entries before the list is cut; keeps release O(1) on average
+CRUMB = 256  # octets; shorter text is joined to the one before, while that is no longer than LOAF:
+LOAF = 4096  # so that memory follows the octets, however small the pieces in which they come
 
 
 class Queue(Record):
@@ -32,10 +34,20 @@ class Queue(Record):
 
     def append(self, text: Text) -> None:
         """Add ``text`` behind what is there."""
-        if len(text) > 0:
-            self.texts.append(text)
-            self.offsets.append(self.end)
-            self.end += len(text)
+        length = len(text)
+        if length < CRUMB:
+            if length == 0:
+                return
+            last = len(self.texts) - 1
+            if last >= self.first and len(self.texts[last]) <= LOAF:
+                octets = self.texts[last].octets() + text.octets()
+                self.texts[last] = Text(octets, 0, len(octets))
+                self.end += length
+                return
+            text = Text(text.octets(), 0, length)  # nor is a whole packet kept for one octet of it
+        self.texts.append(text)
+        self.offsets.append(self.end)
+        self.end += length
 
     def cut(self, start: int, end: int) -> tuple[Text, ...]:
         """References to the octets ``start`` … ``end``, which must be held."""
