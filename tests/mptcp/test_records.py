@@ -1,0 +1,218 @@
+"""Records: a copy has the same key, and a life of its own."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mptcp.chance import Chance
+from mptcp.choices import Choices
+from mptcp.congestion.controller import Controller, Window
+from mptcp.congestion.newreno import NewReno
+from mptcp.connection.connection import Connection
+from mptcp.connection.control import Branch
+from mptcp.connection.control import Control as ConnectionControl
+from mptcp.connection.news import Told
+from mptcp.host import Host
+from mptcp.intervals import Intervals
+from mptcp.journal import Journal
+from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.paths.manager import PathManager
+from mptcp.queue import Queue
+from mptcp.scheduler.lowest_rtt import LowestRtt
+from mptcp.scheduler.scheduler import Scheduler
+from mptcp.subflow.control import Control as SubflowControl
+from mptcp.subflow.subflow import Subflow
+from mptcp.values import Record, Text
+from mptcp.wire.segment import ACK
+from mptcp_model.dialogue import DataSignal
+from mptcp_model.situations import Scene, established, established_actively
+
+
+def make_intervals() -> Intervals:
+    """With two runs and a hole."""
+    intervals = Intervals(1)
+    intervals.insert(5, Text(b"hello", 0, 5))
+    intervals.insert(20, Text(bytes(1_000), 0, 1_000))
+    return intervals
+
+
+def make_queue() -> Queue:
+    """With a released front."""
+    queue = Queue(1)
+    queue.append(Text(bytes(400), 0, 400))
+    queue.append(Text(bytes(500), 0, 500))
+    queue.release(401)
+    return queue
+
+
+def make_scene() -> Scene:
+    """A connection in the thick of it: text unread, unsent, unacknowledged, out of order, unmapped."""
+    user, peer = established(multipath=True, rtt=50 * MILLISECOND, window=5_000)
+    peer.sends(ACK, text=b"hello", options=[DataSignal(ack=1, dsn=1, ssn=1, length=5)])
+    peer.sends(ACK, text=b"later", options=[DataSignal(ack=1, dsn=20, ssn=6, length=5)])
+    peer.sends(ACK, text=b"hole", seq=30, options=[DataSignal(ack=1, dsn=40, ssn=30, length=9)])
+    user.writes(bytes(20_000))
+    peer.skips()
+    return user, peer
+
+
+def make_host() -> Host:
+    """A host with a listener and a connection."""
+    return make_scene()[0].host
+
+
+def make_connection() -> Connection:
+    host = make_host()
+    return next(iter(host.connections.values()))
+
+
+def make_branch() -> Branch:
+    return make_connection().control.branches[0]
+
+
+FACTORIES: dict[type[Record], Callable[[], Record]] = {
+    Branch: make_branch,
+    Chance: lambda: Chance(bytes(32)),
+    Connection: make_connection,
+    ConnectionControl: lambda: make_connection().control,
+    Controller: Controller,
+    Host: make_host,
+    Intervals: make_intervals,
+    LowestRtt: LowestRtt,
+    NewReno: NewReno,
+    PathManager: PathManager,
+    Queue: make_queue,
+    Scheduler: Scheduler,
+    Subflow: lambda: make_branch().subflow,
+    SubflowControl: lambda: make_branch().subflow.tcb,
+    Told: Told,
+    Window: lambda: Window(1_460),
+}
+KINDS = sorted(FACTORIES, key=lambda kind: (kind.__module__, kind.__name__))
+
+
+def find_kinds(base: type[Record]) -> Iterator[type[Record]]:
+    """All records of the protocol."""
+    for kind in base.__subclasses__():
+        if kind.__module__.split(".")[0] == "mptcp":
+            yield kind
+        yield from find_kinds(kind)
+
+
+def find_parts(thing: object) -> Iterator[object]:
+    """Everything in ``thing`` that can change: records, lists, dicts and sets, itself included."""
+    if isinstance(thing, Record):
+        yield thing
+        for name in thing.FIELDS:
+            yield from find_parts(getattr(thing, name))
+    elif isinstance(thing, (list, set, dict)):
+        yield thing
+        for one in thing.values() if isinstance(thing, dict) else thing:
+            yield from find_parts(one)
+    elif isinstance(thing, tuple):
+        for one in thing:
+            yield from find_parts(one)
+
+
+def is_hashable(thing: object) -> bool:
+    """Whether ``thing`` is made of what an explorer can put into a set."""
+    try:
+        hash(thing)
+    except TypeError:
+        return False
+    return True
+
+
+def test_no_record_is_missing() -> None:
+    """Whoever adds a record adds it here."""
+    assert set(find_kinds(Record)) == set(FACTORIES)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda one: f"{one.__module__}.{one.__name__}")
+def test_copy_has_the_same_key(kind: type[Record]) -> None:
+    """Equal keys, and these are plain tuples that hash."""
+    record = FACTORIES[kind]()
+    twin = record.copy()
+    assert type(twin) is kind
+    assert twin.key() == record.key()
+    assert is_hashable(record.key())
+    assert repr(twin) == repr(record)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda one: f"{one.__module__}.{one.__name__}")
+def test_copy_shares_nothing_that_changes(kind: type[Record]) -> None:
+    """No part of the copy that could change is a part of the original: a tree, and another tree."""
+    record = FACTORIES[kind]()
+    twin = record.copy()
+    parts = [id(part) for part in find_parts(record)]
+    assert len(parts) == len(set(parts))  # a tree: nothing hangs in two places
+    assert not set(parts) & {id(part) for part in find_parts(twin)}
+    for name in kind.SHARED:
+        assert getattr(twin, name) is getattr(record, name)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda one: f"{one.__module__}.{one.__name__}")
+def test_every_field_counts(kind: type[Record]) -> None:
+    """A field that changes changes the key, and only of the one it changed in."""
+    record = FACTORIES[kind]()
+    key = record.key()
+    for name in kind.FIELDS:
+        twin = record.copy()
+        found: Any = getattr(twin, name)
+        if isinstance(found, bool):
+            setattr(twin, name, not found)
+        elif isinstance(found, int):
+            setattr(twin, name, found + 1)
+        elif isinstance(found, str):
+            setattr(twin, name, found + "x")
+        elif isinstance(found, bytes):
+            setattr(twin, name, found + b"x")
+        else:
+            continue
+        if (kind, name) != (Intervals, "held"):  # it follows from the pieces
+            assert twin.key() != key, name
+        assert record.key() == key
+
+
+@pytest.mark.parametrize("situation", [make_scene, established, established_actively])
+def test_a_host_can_be_rewound(situation: Callable[[], Scene]) -> None:
+    """The copy of a host does what the host does, from there on, and neither moves the other."""
+    user, peer = situation()
+    host = user.host
+    twin = host.copy()
+    key = twin.key()
+    packets = run(host, user.connection)
+    assert host.key() != key
+    assert twin.key() == key
+    assert run(twin, user.connection) == packets
+    assert twin.key() == host.key()
+
+
+def run(host: Host, connection: int) -> list[bytes]:
+    """What a host sends in the minute after its user wrote, read, and closed."""
+    packets: list[bytes] = []
+    now = 10 * SECOND
+    host.write(connection, b"more", now)
+    host.read(connection, 3, now)
+    host.close(connection, now)
+    while True:
+        packets += [one.octets() for one in host.transmit(now)]
+        host.events()
+        due = host.deadline()
+        if due is None or due > 70 * SECOND:
+            return packets
+        now = max(now, due)
+        host.tick(now)
+
+
+def test_shared_is_left_out_of_the_key() -> None:
+    """Who only watches makes no difference: two hosts with other journals have one key."""
+    addresses, seed = (bytes([10, 0, 0, 1]),), bytes(32)
+    noted = Host(addresses, seed, Choices(), Journal(100))
+    silent = Host(addresses, seed, Choices())
+    for host in (noted, silent):
+        host.connect(addresses[0], bytes([10, 0, 0, 2]), 80, 0)
+        host.transmit(0)
+    assert noted.key() == silent.key()
+    assert noted.journal.notes and not silent.journal.notes
