@@ -51,7 +51,7 @@ def compute_length(options: tuple[Option, ...]) -> int:
     """Octets of the area that these options take when emitted, padding included."""
     length = 0
     for option in options:
-        length += len(option.emit())
+        length += option.compute_size()
     return (length + 3) & ~3
 
 
@@ -61,6 +61,17 @@ def arrange(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
     Padding gives way first, then SACK blocks, then whole options, the least needed first and of
     equals the last. Compare with ``wanted`` to see what did: the same objects come back.
     """
+    if len(wanted) == 2:  # fast path: what nearly every segment of a connection carries
+        first, second = wanted
+        if isinstance(first, Timestamps) and isinstance(second, Dss):
+            if second.compute_size() % 4:
+                return (NOP, NOP, first, second, NOP, NOP)
+            return (NOP, NOP, first, second)
+    return arrange_any(wanted)
+
+
+def arrange_any(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
+    """``arrange`` for whatever is wanted."""
     kept = [one for one in wanted if not isinstance(one, (NoOperation, EndOfList, Leftover))]
     length = _count(kept)
     while length > OPTION_SPACE:
@@ -77,7 +88,7 @@ def _count(options: list[Option]) -> int:
     """Octets without any padding."""
     length = 0
     for option in options:
-        length += len(option.emit())
+        length += option.compute_size()
     return length
 
 
@@ -149,7 +160,7 @@ def _pad(ordered: list[Option]) -> tuple[Option, ...]:
     area: list[Option] = []
     length = 0
     for at, option in enumerate(ordered):
-        size = len(option.emit())
+        size = option.compute_size()
         padding = -(length + size) % 4
         paired = isinstance(option, SackPermitted) and at + 1 < len(ordered)
         if paired and isinstance(ordered[at + 1], Timestamps):

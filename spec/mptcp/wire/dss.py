@@ -6,12 +6,14 @@ offsets and back. Layouts of versions 0 and 1 are the same.
 
 from typing import TYPE_CHECKING, Final, final
 
+from librt.strings import BytesWriter
+
 from mptcp.errors import Refused
 from mptcp.native import mypyc_attr
 from mptcp.parameters import MPTCP_OPTION
 from mptcp.values import Value
-from mptcp.wire.octets import emit_16, emit_32, emit_64, u16, u32, u64
-from mptcp.wire.options import Option
+from mptcp.wire.octets import emit_64, u16, u32, u64, write_16, write_32
+from mptcp.wire.options import Option, compute_written
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -81,26 +83,45 @@ class Dss(Option):
         self.mapping: Final = mapping
 
     def emit(self) -> bytes:
-        flags = 0
-        octets = b""
+        return compute_written(self)
+
+    def write(self, writer: BytesWriter) -> None:
+        # [R8684-3.3-02] the flags, [R8684-3.3-07] whose other bits are zero, and the fields' order
         ack, mapping = self.ack, self.mapping
+        flags = 0
         if ack is not None:
             flags = HAS_ACK | WIDE_ACK if ack.wide else HAS_ACK
-            octets = emit_64(ack.number) if ack.wide else emit_32(ack.number)
         if mapping is not None:
-            flags |= HAS_MAPPING
+            flags |= HAS_MAPPING | WIDE_DSN if mapping.wide else HAS_MAPPING
             if mapping.fin:
                 flags |= DATA_FIN
-            if mapping.wide:
-                flags |= WIDE_DSN
-                octets += emit_64(mapping.dsn)
+        write_16(writer, MPTCP_OPTION << 8 | self.compute_size())
+        write_16(writer, DSS << 12 | flags)
+        if ack is not None:
+            if ack.wide:
+                writer.write(emit_64(ack.number))
             else:
-                octets += emit_32(mapping.dsn)
-            octets += emit_32(mapping.ssn) + emit_16(mapping.length)
+                write_32(writer, ack.number)
+        if mapping is not None:
+            if mapping.wide:
+                writer.write(emit_64(mapping.dsn))
+            else:
+                write_32(writer, mapping.dsn)
+            write_32(writer, mapping.ssn)
+            write_16(writer, mapping.length)
             if mapping.checksum is not None:
-                octets += emit_16(mapping.checksum)
-        # [R8684-3.3-07] the other bits are zero
-        return bytes((MPTCP_OPTION, 4 + len(octets), DSS << 4, flags)) + octets
+                write_16(writer, mapping.checksum)
+
+    def compute_size(self) -> int:
+        size = 4
+        ack, mapping = self.ack, self.mapping
+        if ack is not None:
+            size += 8 if ack.wide else 4
+        if mapping is not None:
+            size += 14 if mapping.wide else 10
+            if mapping.checksum is not None:
+                size += 2
+        return size
 
 
 def parse(packet: bytes, at: "i64", length: "i64") -> Dss | None:

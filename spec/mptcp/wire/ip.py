@@ -6,12 +6,15 @@ them (DF is set, the MSS is kept), and reassembly is the business of whoever own
 
 from typing import Final, final
 
+from librt.strings import BytesWriter
+
 from mptcp.errors import Malformed, Refused
 from mptcp.native import mypyc_attr
+from mptcp.numbers import MASK_16
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.values import Address, Value
 from mptcp.wire.checksum import compute_checksum, compute_sum
-from mptcp.wire.octets import emit_16, emit_32, u16, u32
+from mptcp.wire.octets import u16, u32, write_16, write_32
 
 ICMP: Final = 1  # protocol numbers
 TCP: Final = 6
@@ -186,24 +189,30 @@ def emit_header(
     """
     if len(source) != len(destination) or len(source) not in (4, 16):
         raise Refused("both addresses have 4 octets, or both have 16")
+    if (traffic_class | hop_limit | protocol) >> 8:
+        raise Refused("traffic class, hop limit and protocol have 8 bits")
+    writer = BytesWriter()
     if len(source) == 16:
-        if length > 0xFFFF:
+        if length > MASK_16:
             raise Refused("too long for IPv6")
-        first = 6 << 28 | (traffic_class & 0xFF) << 20 | identification & 0xFFFFF
-        last = bytes((protocol, hop_limit))
-        return emit_32(first) + emit_16(length) + last + source + destination
-    if length > 0xFFFF - IPV4_HEADER:
-        raise Refused("too long for IPv4")
-    head = (
-        bytes((0x45, traffic_class))
-        + emit_16(IPV4_HEADER + length)
-        + emit_16(identification & 0xFFFF)
-        + emit_16(DONT_FRAGMENT)
-        + bytes((hop_limit, protocol))
-    )
-    tail = source + destination
-    total = compute_sum(head, 0, 10) + compute_sum(tail, 0, 8)
-    return head + emit_16(compute_checksum(total)) + tail
+        write_32(writer, 6 << 28 | traffic_class << 20 | identification & 0xFFFFF)
+        write_16(writer, length)
+        write_16(writer, protocol << 8 | hop_limit)
+    else:
+        length += IPV4_HEADER
+        if length > MASK_16:
+            raise Refused("too long for IPv4")
+        total = (0x4500 | traffic_class) + length + (identification & MASK_16) + DONT_FRAGMENT
+        total = compute_sum(source, 0, 4, total + (hop_limit << 8 | protocol))
+        write_16(writer, 0x4500 | traffic_class)
+        write_16(writer, length)
+        write_16(writer, identification)
+        write_16(writer, DONT_FRAGMENT)
+        write_16(writer, hop_limit << 8 | protocol)
+        write_16(writer, compute_checksum(compute_sum(destination, 0, 4, total)))
+    writer.write(source)
+    writer.write(destination)
+    return writer.getvalue()
 
 
 def compute_pseudo_sum(source: Address, destination: Address, protocol: int, length: int) -> int:

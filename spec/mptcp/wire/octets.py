@@ -3,14 +3,16 @@
 The one place that knows how; a caller makes sure first that the octets are there.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from librt.strings import read_i16_be, read_i32_be, read_i64_be
+from librt.strings import BytesWriter, read_i16_be, read_i32_be, read_i64_be, write_i16_be, write_i32_be
 
-from mptcp.numbers import MASK_16, MASK_32
+from mptcp.numbers import HALF_32, MASK_16, MASK_32
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
+
+HALF_16: Final = 0x8000
 
 
 def u16(octets: bytes, at: "i64") -> int:
@@ -46,3 +48,13 @@ def emit_32(number: int) -> bytes:
 def emit_64(number: int) -> bytes:
     """``number`` in eight octets."""
     return number.to_bytes(8, "big")
+
+
+def write_16(writer: BytesWriter, number: int) -> None:
+    """Put the lower 16 bits of ``number`` behind what is written already."""
+    write_i16_be(writer, ((number & MASK_16) ^ HALF_16) - HALF_16)
+
+
+def write_32(writer: BytesWriter, number: int) -> None:
+    """Put the lower 32 bits of ``number`` behind what is written already."""
+    write_i32_be(writer, ((number & MASK_32) ^ HALF_32) - HALF_32)

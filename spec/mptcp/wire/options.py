@@ -7,12 +7,14 @@ says nothing, does no harm, and goes out as it came.
 
 from typing import Final, final
 
+from librt.strings import BytesWriter
+
 from mptcp.errors import Refused
 from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_16, MASK_32
 from mptcp.parameters import MAXIMUM_WINDOW_SHIFT, OPTION_SPACE
 from mptcp.values import Value
-from mptcp.wire.octets import emit_16, emit_32, u16, u32
+from mptcp.wire.octets import emit_16, emit_32, u16, u32, write_16, write_32
 
 END_OF_LIST: Final = 0  # option kinds; RFC 9293 §3.2
 NO_OPERATION: Final = 1
@@ -31,6 +33,21 @@ class Option(Value):
     def emit(self) -> bytes:
         """The option's octets, kind and length included."""
         raise NotImplementedError
+
+    def write(self, writer: BytesWriter) -> None:
+        """Put the option's octets behind what is written already."""
+        writer.write(self.emit())
+
+    def compute_size(self) -> int:
+        """How many octets the option takes."""
+        return len(self.emit())
+
+
+def compute_written(option: Option) -> bytes:
+    """What ``option.write`` writes, for those options where speed makes it come first."""
+    writer = BytesWriter()
+    option.write(writer)
+    return writer.getvalue()
 
 
 @final
@@ -55,6 +72,12 @@ class NoOperation(Option):
 
     def emit(self) -> bytes:
         return b"\1"
+
+    def write(self, writer: BytesWriter) -> None:
+        writer.append(NO_OPERATION)
+
+    def compute_size(self) -> int:
+        return 1
 
 
 @final
@@ -130,7 +153,15 @@ class Timestamps(Option):
         self.echo: Final = echo
 
     def emit(self) -> bytes:
-        return b"\10\12" + emit_32(self.value) + emit_32(self.echo)
+        return compute_written(self)
+
+    def write(self, writer: BytesWriter) -> None:
+        write_16(writer, TIMESTAMPS << 8 | 10)
+        write_32(writer, self.value)
+        write_32(writer, self.echo)
+
+    def compute_size(self) -> int:
+        return 10
 
 
 @final

@@ -2,15 +2,17 @@
 
 from typing import TYPE_CHECKING, Final, final
 
+from librt.strings import BytesWriter
+
 from mptcp.errors import Malformed, Refused
 from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
 from mptcp.values import Address, Port, Text, Value
 from mptcp.wire import addresses, dss, endings, handshake, options
-from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum, fold
+from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum
 from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, emit_header
-from mptcp.wire.octets import emit_16, emit_32, u16, u32
+from mptcp.wire.octets import emit_16, u16, u32, write_16, write_32
 from mptcp.wire.options import (
     END,
     END_OF_LIST,
@@ -248,11 +250,14 @@ def emit_options(listed: tuple[Option, ...]) -> bytes:
 
     Refused if it takes more than 40 octets; budget.py knows what to leave out.
     """
-    area = b"".join([option.emit() for option in listed])
-    area += b"\0" * (-len(area) % 4)  # [R9293-3.1-11]
-    if len(area) > OPTION_SPACE:
+    writer = BytesWriter()
+    for option in listed:
+        option.write(writer)
+    while len(writer) % 4:
+        writer.append(END_OF_LIST)  # [R9293-3.1-11]
+    if len(writer) > OPTION_SPACE:
         raise Refused("the options take more than 40 octets")
-    return area
+    return writer.getvalue()
 
 
 def emit(
@@ -273,19 +278,26 @@ def emit(
     ip = emit_header(
         segment.source, segment.destination, TCP, length, hop_limit, traffic_class, identification
     )
-    head = (
-        emit_16(segment.source_port)
-        + emit_16(segment.destination_port)
-        + emit_32(segment.sequence)
-        + emit_32(segment.acknowledgment)
-        + bytes((offset << 2, segment.flags))
-        + emit_16(segment.window)
-    )
-    tail = emit_16(segment.urgent) + area
     total = compute_pseudo_sum(segment.source, segment.destination, TCP, length)
     if segment_size > 0:
-        field = fold(total)
+        tcp = _emit_tcp(segment, offset, total, area)
     else:
-        total += compute_sum(head, 0, len(head)) + compute_sum(tail, 0, len(tail))
-        field = compute_checksum(compute_text_sum(segment.text, total))
-    return Outgoing(ip + head + emit_16(field) + tail, segment.text, segment_size)
+        tcp = _emit_tcp(segment, offset, 0, area)
+        total = compute_text_sum(segment.text, compute_sum(tcp, 0, offset, total))
+        tcp = _emit_tcp(segment, offset, compute_checksum(total), area)
+    return Outgoing(ip + tcp, segment.text, segment_size)
+
+
+def _emit_tcp(segment: Segment, offset: int, field: int, area: bytes) -> bytes:
+    """The TCP header of ``offset`` octets with ``field`` as its checksum."""
+    writer = BytesWriter()
+    write_16(writer, segment.source_port)
+    write_16(writer, segment.destination_port)
+    write_32(writer, segment.sequence)
+    write_32(writer, segment.acknowledgment)
+    write_16(writer, offset << 10 | segment.flags)
+    write_16(writer, segment.window)
+    write_16(writer, field)
+    write_16(writer, segment.urgent)
+    writer.write(area)
+    return writer.getvalue()
