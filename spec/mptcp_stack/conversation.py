@@ -58,36 +58,44 @@ async def connect(stack: Stack, host: str, port: int, wishes: Wishes, timeout: f
             if error.errno is not None and error.errno < 0:  # a name that nobody knows
                 raise OSError(f"{host} is neither an address nor a name that is known") from None
             raise
-        await converse(streams, wishes, wishes.source)
+        conversation = Conversation(streams, wishes, wishes.source)
+        await conversation.run()
+    conversation.report()
 
 
 async def serve(stack: Stack, port: int, wishes: Wishes, keep: bool) -> None:
-    """Conversations with whoever connects: one, or one after the other."""
-    waiting: asyncio.Queue[Streams] = asyncio.Queue()
+    """Conversations with whoever connects: one, or one after the other until interrupted."""
     async with stack:
+        waiting: asyncio.Queue[Streams] = asyncio.Queue()
         server = await start_server(lambda *streams: waiting.put_nowait(streams), port=port, stack=stack)
         names = " and ".join(str(ipaddress.ip_address(one)) for one in stack.addresses)
         say(f"listening on {names} port {port} (interface {stack.devices[0].name})")
         serving = asyncio.create_task(server.serve_forever())
         try:
-            while True:
-                streams = await get_or_fail(waiting, serving)
-                if not keep:
-                    server.close()
-                if wishes.source.path is not None:
-                    os.lseek(wishes.source.descriptor, 0, os.SEEK_SET)
-                is_fed = wishes.source.path is not None or not keep
-                try:
-                    await converse(streams, wishes, wishes.source if is_fed else None)
-                except ConnectionError as error:
-                    if not keep:
-                        raise
-                    say(f"mptcp: {error.strerror}")
-                if not keep:
-                    return
+            while keep:
+                await serve_again(await get_or_fail(waiting, serving), wishes)
+            streams = await get_or_fail(waiting, serving)
+            server.close()
+            conversation = Conversation(streams, wishes, wishes.source)
+            await conversation.run()
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
+    conversation.report()
+
+
+async def serve_again(streams: Streams, wishes: Wishes) -> None:
+    """One of many conversations: a peer that breaks off is no reason to stop."""
+    source = wishes.source if wishes.source.path is not None else None
+    if source is not None:
+        os.lseek(source.descriptor, 0, os.SEEK_SET)
+    conversation = Conversation(streams, wishes, source)
+    try:
+        await conversation.run()
+    except ConnectionError as error:
+        say(f"mptcp: {error.strerror}")
+    else:
+        conversation.report()
 
 
 async def get_or_fail(waiting: "asyncio.Queue[Streams]", serving: "asyncio.Task[None]") -> Streams:
@@ -103,20 +111,37 @@ async def get_or_fail(waiting: "asyncio.Queue[Streams]", serving: "asyncio.Task[
         getting.cancel()
 
 
-async def converse(streams: Streams, wishes: Wishes, source: FileEnd | None) -> None:
-    """Copy both ways, then say what happened."""
-    reader, writer = streams
-    with Bars(wishes.wants_bars, source.size() if source is not None else 0) as bars:
-        sent, received = Tally(bars.sent), Tally(bars.received)
-        try:
-            await copy_both_ways(reader, writer, source, wishes.sink, sent, received)
-            writer.close()
-            await writer.wait_closed()
-        except BaseException:
-            writer.transport.abort()
-            raise
-    info = writer.get_extra_info("mptcp")
-    if wishes.as_json:
-        print_json(summarize(info, sent, received), to_stdout=wishes.sink.path is not None)
-    else:
-        say(describe(info, sent, received))
+@final
+class Conversation:
+    """Copies both ways over one connection, ``source`` (None: nothing) there, what comes to the sink."""
+
+    def __init__(self, streams: Streams, wishes: Wishes, source: FileEnd | None) -> None:
+        self._reader, self._writer = streams
+        self._wishes: Final = wishes
+        self._source: Final = source
+        self._bars: Final = Bars(wishes.wants_bars, source.size() if source is not None else 0)
+        self._sent: Final = Tally(self._bars.sent)
+        self._received: Final = Tally(self._bars.received)
+
+    async def run(self) -> None:
+        """Until both directions have ended. Raises OSError when one could not."""
+        writer = self._writer
+        with self._bars:
+            try:
+                await copy_both_ways(
+                    self._reader, writer, self._source, self._wishes.sink, self._sent, self._received
+                )
+                writer.close()
+                await writer.wait_closed()
+            except BaseException:
+                writer.transport.abort()
+                raise
+
+    def report(self) -> None:
+        """Say what happened."""
+        info = self._writer.get_extra_info("mptcp")
+        if self._wishes.as_json:
+            summary = summarize(info, self._sent, self._received)
+            print_json(summary, to_stdout=self._wishes.sink.path is not None)
+        else:
+            say(describe(info, self._sent, self._received))

@@ -7,10 +7,12 @@ from typing import Final, final
 
 from mptcp.errors import Malformed
 from mptcp.wire import ip
-from mptcp.wire.options import EndOfList, NoOperation
+from mptcp.wire.dss import Dss
+from mptcp.wire.options import EndOfList, NoOperation, Option
 from mptcp.wire.segment import Segment, parse
 
 FLAGS: Final = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
+PADDING: Final = (NoOperation, EndOfList)
 
 
 @final
@@ -54,8 +56,24 @@ class Ladder:
 
 
 def describe_segment(segment: Segment) -> str:
-    """Flags, numbers, octets of text, and the options that mean something."""
+    """Flags, octets of text, window, and the options that mean something."""
     flags = " ".join(name for bit, name in enumerate(FLAGS) if segment.flags >> bit & 1)
     text = f"{segment.text_length} octets" if segment.text_length else ""
-    options = [str(option) for option in segment.options if not isinstance(option, (NoOperation, EndOfList))]
-    return f"{flags:12} {text:12} window {segment.window:5}  {'  '.join(options)}"
+    options = [describe_option(one) for one in segment.options if not isinstance(one, PADDING)]
+    return f"{flags:8} {text:11} window {segment.window:5}  {' '.join(options)}"
+
+
+def describe_option(option: Option) -> str:
+    """An option's name; of a DSS what it acknowledges and maps, too."""
+    if not isinstance(option, Dss):
+        return type(option).__name__
+    words = ["Dss"]
+    if option.ack is not None:
+        words.append(f"ack {option.ack.number}")
+    if option.mapping is not None:
+        mapping = option.mapping
+        what = (
+            "DATA_FIN" if mapping.fin and mapping.ssn == 0 else f"{mapping.length} octets from {mapping.ssn}"
+        )
+        words.append(f"dsn {mapping.dsn} ({what})")
+    return "[" + " ".join(words) + "]"

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, final
 
+from mptcp.connection.info import ConnectionInfo
 from mptcp.events import Accepted, Event
 from mptcp.host import Host
 from mptcp.values import Address, Micros
@@ -99,17 +100,19 @@ class Driver:
             self._woken = True
             self._loop.call_soon(self._turn)
 
-    def abort(self, connection: int) -> None:
-        """End a connection at once, and release it: its reset leaves soon."""
+    def abort(self, connection: int) -> ConnectionInfo:
+        """End a connection at once, and release it: its reset leaves soon. How it stands at the end."""
         self.host.abort(connection, self.now())
-        self.forget(connection)
         self.wake()
+        return self.forget(connection)
 
-    def forget(self, connection: int) -> None:
-        """Release a connection that is over."""
+    def forget(self, connection: int) -> ConnectionInfo:
+        """Release a connection that is over. How it stands at the end."""
+        info = self.host.status(connection)
         self.flows.pop(connection, None)
         self.host.forget(connection)
         self._check_idle()
+        return info
 
     def check(self) -> None:
         """Raise the OSError that says why nothing can be reached, if so."""

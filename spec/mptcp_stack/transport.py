@@ -40,29 +40,31 @@ def compute_error(reason: str, where: tuple[Any, ...]) -> OSError:
 class Lingering(Flow):
     """A connection that its user has closed: it ends in its own time, unless text comes for nobody."""
 
-    def __init__(self, driver: Driver, connection: int, local: Address) -> None:
-        self.local = local
+    def __init__(self, transport: "StreamTransport", driver: Driver) -> None:
+        self.local = transport.local
+        self._transport: Final = transport
         self._driver: Final = driver
-        self._connection: Final = connection
-        driver.flows[connection] = self
-        driver.host.close(connection, driver.now())
+        self._connection: Final = transport.connection
+        driver.flows[self._connection] = self
+        driver.host.close(self._connection, driver.now())
+        driver.wake()
         self._refuse()
 
     def notify(self, event: Event) -> None:
         """Wait for the end."""
         if isinstance(event, (Aborted, Closed)):
-            self._driver.forget(self._connection)
+            self._transport.info = self._driver.forget(self._connection)
         elif isinstance(event, Readable):
             self._refuse()
 
     def _refuse(self) -> None:
         """Text that nobody will read resets the connection, as a closed socket does (RFC 9293 §3.10.4)."""
         if self._driver.host.read(self._connection, 1, self._driver.now()):
-            self._driver.abort(self._connection)
+            self._transport.info = self._driver.abort(self._connection)
 
     def fail(self, error: OSError) -> None:
         """Nobody is there to hear it."""
-        self._driver.abort(self._connection)
+        self._transport.info = self._driver.abort(self._connection)
 
 
 @final
@@ -92,7 +94,7 @@ class StreamTransport(asyncio.Transport, Flow):
         self._loop: Final = asyncio.get_running_loop()
         self._protocol = protocol
         self._on_lost: Final = on_lost
-        self._info: ConnectionInfo | None = None  # the last one, once the host has forgotten the connection
+        self.info: ConnectionInfo | None = None  # the last one, once the host has forgotten the connection
         self._buffer: Final[deque[bytes]] = deque()
         self._offset = 0  # octets of the first piece that the host has taken
         self._buffered = 0
@@ -284,20 +286,17 @@ class StreamTransport(asyncio.Transport, Flow):
 
     def _abort(self, error: BaseException | None) -> None:
         if self._driver.flows.get(self.connection) is self:
-            self._info = self._driver.host.status(self.connection)
-            self._driver.abort(self.connection)
+            self.info = self._driver.abort(self.connection)
             self._over = True
             self._finish(error)
 
     def _end(self, error: BaseException | None) -> None:
         """Part from the host, which closes in its own time."""
         if self._driver.flows.get(self.connection) is self:
-            self._info = self._driver.host.status(self.connection)
             if self._over:
-                self._driver.forget(self.connection)
+                self.info = self._driver.forget(self.connection)
             else:
-                Lingering(self._driver, self.connection, self.local)
-                self._driver.wake()
+                Lingering(self, self._driver)
             self._finish(error)
 
     def _finish(self, error: BaseException | None) -> None:
@@ -348,5 +347,5 @@ class StreamTransport(asyncio.Transport, Flow):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """See the class."""
         if name == "mptcp":
-            return self._info or self._driver.host.status(self.connection)
+            return self.info or self._driver.host.status(self.connection)
         return super().get_extra_info(name, default)
