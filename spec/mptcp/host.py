@@ -143,6 +143,8 @@ class Host(Record):
 
     def arrive_unknown(self, segment: Segment, now: Micros) -> None:
         """A segment of no connection: a SYN for a listener, or for nobody (RFC 9293 §3.10.7.1-2)."""
+        if not is_unicast(segment.source):
+            return
         join = find_join(segment)
         if join is not None:
             # [R8684-3.2-34] by its token, not by its port
@@ -152,7 +154,7 @@ class Host(Record):
         listener = self.find_listener(segment.destination, segment.destination_port)
         if listener is None or segment.flags & ACK:
             self.answer(compute_reset(segment))
-        elif segment.flags & SYN and not segment.flags & RST and is_unicast(segment.source):
+        elif segment.flags & SYN and not segment.flags & RST:
             self.accept(listener, segment, now)
 
     def accept(self, listener: Listener, segment: Segment, now: Micros) -> None:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from mptcp.parameters import CRUMB
 from mptcp.values import Record, Text, compute_key
 
 
@@ -32,6 +33,8 @@ class Intervals(Record):
             offset = self.start
         if offset >= end:
             return 0
+        if end - offset < CRUMB and offset > self.start:
+            text = text.alone()  # it may lie here for long
         if not self.offsets or self._end() <= offset:  # fast path: behind all that is there
             self.offsets.append(offset)
             self.pieces.append(text)

@@ -7,11 +7,11 @@ until it is mapped or read. Holds references to text, never copies.
 
 from bisect import bisect_right
 
+from mptcp.parameters import CRUMB
 from mptcp.values import Record, Text
 
 COMPACT_AFTER = 64  # released entries before the list is cut; keeps release O(1) on average
-CRUMB = 256  # octets; shorter text is joined to the one before, while that is no longer than LOAF:
-LOAF = 4096  # so that memory follows the octets, however small the pieces in which they come
+LOAF = 4096  # octets; crumbs are joined up to here, so that memory follows the octets, not the pieces
 
 
 class Queue(Record):
@@ -44,7 +44,7 @@ class Queue(Record):
                 self.texts[last] = Text(octets, 0, len(octets))
                 self.end += length
                 return
-            text = Text(text.octets(), 0, length)  # nor is a whole packet kept for one octet of it
+            text = text.alone()
         self.texts.append(text)
         self.offsets.append(self.end)
         self.end += length

@@ -69,6 +69,11 @@ class Text(Value):
         """The octets ``start`` … ``end`` of this text, counted from its own beginning."""
         return Text(self.packet, self.start + start, self.start + end)
 
+    def alone(self) -> "Text":
+        """The same octets in a packet of their own: what is kept does not keep more alive."""
+        octets = self.octets()
+        return Text(octets, 0, len(octets))
+
     def octets(self) -> bytes:
         """The octets themselves: the one copy, made when the application reads."""
         return self.packet[self.start : self.end]

@@ -12,6 +12,7 @@ from mptcp.connection.state import MAY_WRITE, Signal, State
 from mptcp.errors import Refused
 from mptcp.events import Event
 from mptcp.journal import Journal
+from mptcp.parameters import REASON_MPTCP
 from mptcp.paths.manager import PathManager
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow.arrival import Arrival, Kind, Verdict
@@ -173,7 +174,7 @@ class Connection(Record):
         if control.is_initiator:
             return
         if (option.checksum is not None) != control.checksum:
-            receive.reset(control, branch, 1, "checksum presence", now)
+            receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)
             return
         branch.has_mapping = True
         receive.take_run(control, branch, Run(1, 1, option.length, option.length, option.checksum), now)
@@ -184,7 +185,7 @@ class Connection(Record):
         if control.mode is not Mode.MULTIPATH:
             return
         is_silent = branch.subflow.tcb.snd_una > 1 and arrival.acknowledged > 0 and not has_data_ack
-        if is_silent and not control.has_data_ack and before_data(control):
+        if is_silent and not control.has_data_ack and control.snd_una < control.snd_nxt:
             # [R8684-3.7-06] text was acknowledged, and nothing ever at data level
             fallback.start_infinite(control, branch, "acknowledged without Data ACK", now)
         elif arrival.text and not branch.has_mapping:
@@ -212,8 +213,9 @@ class Connection(Record):
             if plan.kind is Kind.NOTHING:
                 return
             terms = send.compute_terms(self.control, branch, plan)
-            segments.append(branch.subflow.transmit(plan, terms, now))
-            send.note_window(self.control, branch)
+            segment = branch.subflow.transmit(plan, terms, now)
+            send.note_window(self.control, branch, segment)
+            segments.append(segment)
 
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""
@@ -241,8 +243,3 @@ class Connection(Record):
             if tcb.state is not SubflowState.CLOSED or tcb.reset_now:
                 return False
         return self.control.state is State.M_CLOSED
-
-
-def before_data(control: Control) -> bool:
-    """Whether data of ours is out that no Data ACK covers."""
-    return control.snd_una < control.snd_nxt

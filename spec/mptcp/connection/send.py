@@ -20,6 +20,7 @@ from mptcp.values import Micros
 from mptcp.wire.dss import DataAck, Dss, Mapping
 from mptcp.wire.endings import Fail, FastClose, TcpReset
 from mptcp.wire.options import Option
+from mptcp.wire.segment import SYN, Segment
 
 DSS_LENGTH = 28  # octets: both numbers wide, with checksum or padding; RFC 8684 §3.3 [R8684-3.3-04]
 
@@ -33,10 +34,10 @@ def compute_window(control: Control) -> int:
     return free if free - announced >= step else max(announced, 0)
 
 
-def note_window(control: Control, branch: Branch) -> None:
-    """Remember how far the peer may send now."""
-    tcb = branch.subflow.tcb
-    control.rcv_edge = max(control.rcv_edge, control.rcv_nxt + tcb.rcv_edge - tcb.rcv_nxt)
+def note_window(control: Control, branch: Branch, segment: Segment) -> None:
+    """Remember how far the peer may send, now that ``segment`` has told it: from the Data ACK on."""
+    shift = 0 if segment.flags & SYN else branch.subflow.tcb.rcv_shift
+    control.rcv_edge = max(control.rcv_edge, control.rcv_nxt + (segment.window << shift))
 
 
 # -- which data goes where --------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """SEGMENT ARRIVES (RFC 9293 §3.10.7), check by check in the RFC's order."""
 
 from mptcp.numbers import add, compute_offset_32, compute_signed_32
-from mptcp.parameters import CHALLENGE_ACK_INTERVAL
+from mptcp.parameters import CHALLENGE_ACK_INTERVAL, CRUMB
 from mptcp.subflow.acknowledge import is_acceptable_ack, take_ack
 from mptcp.subflow.arrival import Arrival, Verdict
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
@@ -124,9 +124,11 @@ def arrive_synchronized(tcb: Control, segment: Segment, is_signal: bool, now: Mi
     seq = compute_offset_32(tcb.irs, segment.sequence, tcb.rcv_nxt)
     ack = compute_offset_32(tcb.iss, segment.acknowledgment, tcb.snd_una)
     window = segment.window << tcb.snd_shift  # [R7323-2.3-01]
+    timestamps = find_timestamps(segment) if tcb.timestamps else None
     return (
-        check_timestamps(tcb, segment, seq, now)
+        check_timestamps(tcb, segment, timestamps, now)
         or check_sequence(tcb, segment, seq, now)
+        or take_timestamps(tcb, timestamps, seq)
         or check_reset(tcb, segment, seq, now)
         or check_syn(tcb, segment, seq, now)
         or check_acknowledgment(tcb, segment, seq, ack, window, is_signal, now)
@@ -142,20 +144,29 @@ def find_timestamps(segment: Segment) -> Timestamps | None:
     return None
 
 
-def check_timestamps(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
-    """PAWS and TS.Recent (RFC 7323 §4.3, §5.3), before the acceptability test."""
-    if not tcb.timestamps:
-        return None
-    timestamps = find_timestamps(segment)
+def check_timestamps(
+    tcb: Control, segment: Segment, timestamps: Timestamps | None, now: Micros
+) -> Arrival | None:
+    """PAWS, before the acceptability test (RFC 7323 §5.3)."""
     if timestamps is None:
         return None  # [R7323-3.2-03] not a reason to abort
-    age = compute_signed_32(timestamps.value - tcb.ts_recent)
-    if age < 0 and not segment.flags & RST:  # [R7323-5.2-01] RST is exempt
+    if is_older(timestamps.value, tcb.ts_recent) and not segment.flags & RST:
+        # [R7323-5.2-01] RST is exempt
         tcb.journal.note(now, tcb.name, "PAWS")
         tcb.ack_now = True
         return dropped("R7323-5.3-01")
-    if age >= 0 and seq <= tcb.last_ack_sent:
-        tcb.ts_recent = timestamps.value  # [R7323-4.3-01]
+    return None
+
+
+def is_older(value: int, ts_recent: int) -> bool:
+    """Whether timestamp ``value`` is older than TS.Recent, 32 bits each (RFC 7323 §5.2)."""
+    return compute_signed_32(value - ts_recent) < 0
+
+
+def take_timestamps(tcb: Control, timestamps: Timestamps | None, seq: int) -> Arrival | None:
+    """TS.Recent follows an acceptable segment that covers the last ACK we sent [R7323-4.3-01]."""
+    if timestamps is not None and seq <= tcb.last_ack_sent and not is_older(timestamps.value, tcb.ts_recent):
+        tcb.ts_recent = timestamps.value
     return None
 
 
@@ -256,8 +267,11 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[bo
         return False, ()
     offset = seq + (1 if segment.flags & SYN else 0)
     taken = 0
+    edge = tcb.rcv_edge
+    if offset > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
+        edge = tcb.rcv_nxt  # too many holes for the octets between them: memory is bounded too
     for text in segment.text:
-        stop = min(len(text), tcb.rcv_edge - offset)
+        stop = min(len(text), edge - offset)
         if stop > 0:
             taken += tcb.rcv_queue.insert(offset, text if stop == len(text) else text.cut(0, stop))
         offset += len(text)

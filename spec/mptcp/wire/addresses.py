@@ -53,6 +53,7 @@ class AddAddr(Option):
         self.hmac: Final = hmac
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.4.1, figure 12."""
         # [R8684-3.4.1-18] the flags beside E are zero
         return emit_address(0, self.address_id, self.address, self.port, self.hmac)
 
@@ -70,6 +71,7 @@ class AddAddrEcho(Option):
         self.port: Final = port
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.4.1, figure 12."""
         return emit_address(ECHO, self.address_id, self.address, self.port, b"")
 
 
@@ -86,6 +88,7 @@ class AddAddrV0(Option):
         self.port: Final = port
 
     def emit(self) -> bytes:
+        """RFC 6824 §3.4.1, figure 12."""
         nibble = 4 if len(self.address) == 4 else 6
         return emit_address(nibble, self.address_id, self.address, self.port, b"")
 
@@ -105,6 +108,7 @@ class RemoveAddr(Option):
         self.ids: Final = ids
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.4.2, figure 13."""
         return bytes((MPTCP_OPTION, 3 + len(self.ids), REMOVE_ADDR << 4)) + bytes(self.ids)
 
 
@@ -118,6 +122,7 @@ class Prio(Option):
         self.backup: Final = backup
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.3.8, figure 11."""
         return bytes((MPTCP_OPTION, 3, PRIO << 4 | int(self.backup)))
 
 
@@ -134,6 +139,7 @@ class PrioV0(Option):
         self.address_id: Final = address_id
 
     def emit(self) -> bytes:
+        """RFC 6824 §3.3.8, figure 11."""
         return bytes((MPTCP_OPTION, 4, PRIO << 4 | int(self.backup), self.address_id))
 
 

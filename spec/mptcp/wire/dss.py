@@ -83,9 +83,11 @@ class Dss(Option):
         self.mapping: Final = mapping
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.3, figure 9."""
         return compute_written(self)
 
     def write(self, writer: BytesWriter) -> None:
+        """RFC 8684 §3.3, figure 9."""
         # [R8684-3.3-02] the flags, [R8684-3.3-07] whose other bits are zero, and the fields' order
         ack, mapping = self.ack, self.mapping
         flags = 0
@@ -113,6 +115,7 @@ class Dss(Option):
                 write_16(writer, mapping.checksum)
 
     def compute_size(self) -> int:
+        """Counted, not written."""
         size = 4
         ack, mapping = self.ack, self.mapping
         if ack is not None:

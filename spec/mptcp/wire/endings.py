@@ -28,6 +28,7 @@ class Fail(Option):
         self.dsn: Final = dsn
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.7, figure 16."""
         return bytes((MPTCP_OPTION, 12, FAIL << 4, 0)) + emit_64(self.dsn)
 
 
@@ -43,6 +44,7 @@ class FastClose(Option):
         self.key: Final = key
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.5, figure 14."""
         return bytes((MPTCP_OPTION, 12, FAST_CLOSE << 4, 0)) + self.key
 
 
@@ -64,6 +66,7 @@ class TcpReset(Option):
         self.reason: Final = reason
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.6, figure 15."""
         return bytes((MPTCP_OPTION, 4, TCP_RESET << 4 | self.flags, self.reason))
 
 
@@ -79,6 +82,7 @@ class Experimental(Option):
         self.octets: Final = octets
 
     def emit(self) -> bytes:
+        """RFC 8684 §3, figure 3."""
         return bytes((MPTCP_OPTION, 2 + len(self.octets))) + self.octets
 
 

@@ -60,6 +60,7 @@ class CapableSyn(Option):
         self.flags: Final = flags
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.1, figure 4."""
         return bytes((MPTCP_OPTION, 4, CAPABLE << 4 | self.version, self.flags))
 
 
@@ -76,6 +77,7 @@ class CapableSynV0(Option):
         self.key: Final = key
 
     def emit(self) -> bytes:
+        """RFC 6824 §3.1, figure 4."""
         return bytes((MPTCP_OPTION, 12, CAPABLE << 4, self.flags)) + self.key
 
 
@@ -93,6 +95,7 @@ class CapableSynAck(Option):
         self.key: Final = key
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.1, figure 4."""
         return bytes((MPTCP_OPTION, 12, CAPABLE << 4 | self.version, self.flags)) + self.key
 
 
@@ -112,6 +115,7 @@ class CapableAck(Option):
         self.receiver_key: Final = receiver_key
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.1, figure 4."""
         head = bytes((MPTCP_OPTION, 20, CAPABLE << 4 | self.version, self.flags))
         return head + self.sender_key + self.receiver_key
 
@@ -151,6 +155,7 @@ class CapableData(Option):
         self.checksum: Final = checksum
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.1, figure 4."""
         checksum = b"" if self.checksum is None else emit_16(self.checksum)
         head = bytes((MPTCP_OPTION, 22 + len(checksum), CAPABLE << 4 | self.version, self.flags))
         return head + self.sender_key + self.receiver_key + emit_16(self.length) + checksum
@@ -174,6 +179,7 @@ class JoinSyn(Option):
         self.nonce: Final = nonce
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.2, figure 5."""
         head = bytes((MPTCP_OPTION, 12, JOIN << 4 | int(self.backup), self.address_id))
         return head + emit_32(self.token) + self.nonce
 
@@ -196,6 +202,7 @@ class JoinSynAck(Option):
         self.nonce: Final = nonce
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.2, figure 6."""
         head = bytes((MPTCP_OPTION, 16, JOIN << 4 | int(self.backup), self.address_id))
         return head + self.hmac + self.nonce
 
@@ -212,6 +219,7 @@ class JoinAck(Option):
         self.hmac: Final = hmac
 
     def emit(self) -> bytes:
+        """RFC 8684 §3.2, figure 7."""
         # [R8684-3.2-22] the twelve reserved bits are zero
         return bytes((MPTCP_OPTION, 24, JOIN << 4, 0)) + self.hmac
 

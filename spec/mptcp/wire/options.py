@@ -63,6 +63,7 @@ class EndOfList(Option):
         self.padding: Final = padding
 
     def emit(self) -> bytes:
+        """RFC 9293 §3.2."""
         return b"\0" + self.padding
 
 
@@ -71,12 +72,15 @@ class NoOperation(Option):
     """One octet between options, by which a sender aligns what follows."""
 
     def emit(self) -> bytes:
+        """RFC 9293 §3.2."""
         return b"\1"
 
     def write(self, writer: BytesWriter) -> None:
+        """The same as emit, faster."""
         writer.append(NO_OPERATION)
 
     def compute_size(self) -> int:
+        """Counted, not written."""
         return 1
 
 
@@ -92,6 +96,7 @@ class MaximumSegmentSize(Option):
         self.size: Final = size
 
     def emit(self) -> bytes:
+        """RFC 9293 §3.2."""
         return b"\2\4" + emit_16(self.size)
 
 
@@ -107,6 +112,7 @@ class WindowScale(Option):
         self.shift: Final = shift
 
     def emit(self) -> bytes:
+        """RFC 7323 §2.2."""
         return bytes((WINDOW_SCALE, 3, self.shift))
 
 
@@ -115,6 +121,7 @@ class SackPermitted(Option):
     """The sender of this SYN understands SACK. RFC 2018 §2."""
 
     def emit(self) -> bytes:
+        """RFC 2018 §2."""
         return b"\4\2"
 
 
@@ -133,6 +140,7 @@ class Sack(Option):
         self.blocks: Final = blocks
 
     def emit(self) -> bytes:
+        """RFC 2018 §3."""
         octets = bytes((SACK, 2 + 8 * len(self.blocks)))
         for left, right in self.blocks:
             octets += emit_32(left) + emit_32(right)
@@ -153,14 +161,17 @@ class Timestamps(Option):
         self.echo: Final = echo
 
     def emit(self) -> bytes:
+        """RFC 7323 §3.2."""
         return compute_written(self)
 
     def write(self, writer: BytesWriter) -> None:
+        """The same as emit, faster."""
         write_16(writer, TIMESTAMPS << 8 | 10)
         write_32(writer, self.value)
         write_32(writer, self.echo)
 
     def compute_size(self) -> int:
+        """Counted, not written."""
         return 10
 
 
@@ -176,6 +187,7 @@ class FastOpen(Option):
         self.cookie: Final = cookie
 
     def emit(self) -> bytes:
+        """RFC 7413 §4.1.1."""
         return bytes((FAST_OPEN, 2 + len(self.cookie))) + self.cookie
 
 
@@ -197,6 +209,7 @@ class Unknown(Option):
         self.octets: Final = octets
 
     def emit(self) -> bytes:
+        """As it came."""
         return bytes((self.kind, 2 + len(self.octets))) + self.octets
 
 
@@ -217,6 +230,7 @@ class Leftover(Option):
         self.octets: Final = octets
 
     def emit(self) -> bytes:
+        """As it came."""
         return self.octets
 
 
