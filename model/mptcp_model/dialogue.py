@@ -25,10 +25,9 @@ situations.py has the beginnings that most dialogues share: ``user, peer = estab
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from mptcp.choices import Choices
 from mptcp.events import Accepted, Event
 from mptcp.host import Host
-
-from mptcp.choices import Choices
 from mptcp.journal import Journal
 from mptcp.keys import compute_dss_checksum, compute_idsn
 from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64, compute_wire_32, compute_wire_64

@@ -1,5 +1,7 @@
 """Pictures of a run: the time-sequence diagram of its data and the congestion window over time.
 
+    capture, windows = network.tap("client"), network.watch("client")
+    network.run()
     plot_run(read_samples(capture.packets), windows, Path("run.png"))
 
 The packets may come from the simulated network or, by ``read_pcap``, from any capture.
@@ -7,16 +9,23 @@ The packets may come from the simulated network or, by ``read_pcap``, from any c
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mptcp.errors import Malformed
 from mptcp.values import Micros
 from mptcp.wire import ip, segment
 from mptcp_model.scribe import End, Scribe, ends
 from mptcp_model.simulated.capture import Packet
+from mptcp_model.simulated.network import Window
 
-MICROS_PER_SECOND = 1e6
-MEBI = 1 << 20
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MICROS_PER_SECOND: Final = 1e6
+MEBI: Final = 1 << 20
+KIBI: Final = 1 << 10
+UNLIMITED: Final = 1 << 30  # octets; a slow-start threshold above this is none
+BLUE, RED, GREEN, GREY = "#1f5fa8", "#c8321e", "#3c8c3c", "#8c8c8c"
 
 
 class Sample(NamedTuple):
@@ -34,14 +43,6 @@ class Sample(NamedTuple):
     length: int
     ack: int | None
     again: bool
-
-
-class Window(NamedTuple):
-    """The congestion window and slow-start threshold, octets, at one moment (µs)."""
-
-    when: Micros
-    cwnd: int
-    ssthresh: int
 
 
 def read_samples(packets: Iterable[Packet]) -> list[Sample]:
@@ -72,44 +73,48 @@ def read_samples(packets: Iterable[Packet]) -> list[Sample]:
 def plot_run(
     samples: Sequence[Sample], windows: Sequence[Window], path: Path, title: str = "time and sequence"
 ) -> None:
-    """Draw the busier direction's segments and acknowledgments, and below it cwnd, into a PNG."""
+    """Draw the busier direction's segments and acknowledgments into a PNG, and cwnd below if known."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    forth = sum(one.length for one in samples if one.forth) >= sum(
-        one.length for one in samples if not one.forth
-    )
-    texts = [one for one in samples if one.length and one.forth == forth]
-    acks = [one for one in samples if one.ack is not None and one.forth != forth]
     figure = Figure(figsize=(10, 7), layout="constrained")
     FigureCanvasAgg(figure)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    for again, colour, label in ((False, "#1f5fa8", "segment"), (True, "#c8321e", "sent again")):
+    if windows:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        draw_windows(lower, windows)
+    else:
+        upper = lower = figure.subplots()
+    draw_samples(upper, samples)
+    upper.set_title(title)
+    lower.set_xlabel("s")
+    figure.savefig(path, dpi=110)
+
+
+def draw_samples(axes: "Axes", samples: Sequence[Sample]) -> None:
+    """A dot where each segment ends, red if it was sent before; a step where each is acknowledged."""
+    forth = sum(one.length for one in samples if one.forth)
+    back = sum(one.length for one in samples if not one.forth)
+    texts = [one for one in samples if one.length and one.forth == (forth >= back)]
+    acks = [one for one in samples if one.ack is not None and one.forth != (forth >= back)]
+    for again, colour, label in ((False, BLUE, "segment"), (True, RED, "sent again")):
         some = [one for one in texts if one.again == again]
         times = [one.when / MICROS_PER_SECOND for one in some]
-        ends_of_text = [(one.start + one.length) / MEBI for one in some]
-        upper.plot(times, ends_of_text, ".", markersize=3, color=colour, label=f"{label} ({len(some)})")
-    ack_times = [one.when / MICROS_PER_SECOND for one in acks]
-    upper.step(
-        ack_times,
-        [(one.ack or 0) / MEBI for one in acks],
-        where="post",
-        color="#3c8c3c",
-        label="acknowledged",
-    )
-    upper.set(ylabel="MiB", title=title)
-    upper.legend(loc="upper left", frameon=False)
-    moments = [one.when / MICROS_PER_SECOND for one in windows]
-    lower.step(moments, [one.cwnd / 1024 for one in windows], where="post", color="#1f5fa8", label="cwnd")
-    known = [one for one in windows if one.ssthresh < 1 << 30]
-    lower.step(
-        [one.when / MICROS_PER_SECOND for one in known],
-        [one.ssthresh / 1024 for one in known],
-        where="post",
-        color="#8c8c8c",
-        linestyle=":",
-        label="ssthresh",
-    )
-    lower.set(xlabel="s", ylabel="KiB")
-    lower.legend(loc="upper left", frameon=False)
-    figure.savefig(path, dpi=110)
+        stops = [(one.start + one.length) / MEBI for one in some]
+        axes.plot(times, stops, ".", markersize=3, color=colour, label=f"{label} ({len(some)})")
+    times = [one.when / MICROS_PER_SECOND for one in acks]
+    heights = [(one.ack or 0) / MEBI for one in acks]
+    axes.step(times, heights, where="post", color=GREEN, label="acknowledged")
+    axes.set_ylabel("MiB")
+    axes.legend(loc="upper left", frameon=False)
+
+
+def draw_windows(axes: "Axes", windows: Sequence[Window]) -> None:
+    """cwnd, and ssthresh once there is one, as steps."""
+    known = [one for one in windows if one.ssthresh < UNLIMITED]
+    for some, field, colour, style in ((windows, 3, BLUE, "-"), (known, 4, GREY, ":")):
+        times = [one.when / MICROS_PER_SECOND for one in some]
+        heights = [one[field] / KIBI for one in some]
+        label = Window._fields[field]
+        axes.step(times, heights, where="post", color=colour, linestyle=style, label=label)
+    axes.set_ylabel("KiB")
+    axes.legend(loc="upper left", frameon=False)

@@ -32,7 +32,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_layout() -> None:
     """Magic, version 2.4, link type RAW; then seconds, microseconds and both lengths."""
     capture = Capture()
-    capture.see(*reversed(PACKETS[1]))
+    capture.see(PACKETS[1].octets, PACKETS[1].when)
     octets = capture.octets()
     assert octets[:8].hex() == "d4c3b2a102000400"
     assert octets[20:24] == (101).to_bytes(4, "little")

@@ -11,7 +11,7 @@ def test_order_is_by_moment_then_by_turn() -> None:
     for when, node in ((20, "late"), (10, "first"), (10, "second"), (0, "now")):
         clock.schedule(when, node)
     assert [clock.take().node for _ in range(4)] == ["now", "first", "second", "late"]
-    assert (clock.now, clock.next()) == (20, None)
+    assert (clock.now, clock.peek()) == (20, None)
 
 
 def test_nothing_happens_in_the_past() -> None:
@@ -20,6 +20,15 @@ def test_nothing_happens_in_the_past() -> None:
     clock.pass_to(50)
     clock.schedule(10, "node")
     assert clock.take().when == 50
+
+
+def test_dropped() -> None:
+    """What is taken off does not happen, and does not make time pass."""
+    clock = Clock()
+    clock.schedule(10, "dropped")
+    clock.schedule(20, "node")
+    clock.drop()
+    assert (clock.now, clock.take().node) == (0, "node")
 
 
 def test_standstill_is_found() -> None:

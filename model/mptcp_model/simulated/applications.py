@@ -8,6 +8,7 @@ pattern, of which each accepted connection gets a copy.
 from hashlib import sha256
 from typing import ClassVar, Final
 
+from mptcp.errors import Refused
 from mptcp.events import (
     Aborted,
     Accepted,
@@ -20,8 +21,6 @@ from mptcp.events import (
     Writable,
 )
 from mptcp.host import Host
-
-from mptcp.errors import Refused
 from mptcp.values import Micros
 from mptcp_model.state import State
 

@@ -43,9 +43,13 @@ class Clock(State):
         self.serial += 1
         heappush(self.queue, Happening(max(when, self.now), self.serial, node, packet))
 
-    def next(self) -> Micros | None:
-        """When the next thing happens; None when nothing will."""
-        return self.queue[0].when if self.queue else None
+    def peek(self) -> Happening | None:
+        """What happens next; None when nothing will."""
+        return self.queue[0] if self.queue else None
+
+    def drop(self) -> None:
+        """Take what would happen next off, so that it does not, and time does not come to it."""
+        heappop(self.queue)
 
     def take(self) -> Happening:
         """Go to the next happening and take it off. Raises Livelock when time stands still."""

@@ -5,10 +5,9 @@ applications, transmit until nothing more may leave. ``mptcp_stack`` does the sa
 device and a real clock.
 """
 
+from mptcp.choices import Choices
 from mptcp.events import Accepted, Event
 from mptcp.host import Host
-
-from mptcp.choices import Choices
 from mptcp.values import Address, Micros, Port
 from mptcp_model.simulated.applications import Application
 from mptcp_model.state import State

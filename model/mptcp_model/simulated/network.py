@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
-
-from mptcp.host import Host
+from typing import Final, NamedTuple
 
 from mptcp.choices import Choices
+from mptcp.host import Host
 from mptcp.journal import Journal
 from mptcp.values import Address, Micros
 from mptcp_model.simulated.capture import Capture
@@ -20,13 +19,24 @@ STEP_LIMIT: Final = 20_000_000
 """Happenings in one call of ``run`` before we say that it never ends."""
 
 
+class Window(NamedTuple):
+    """The congestion window and slow-start threshold, octets, of a connection's subflow at a moment."""
+
+    when: Micros
+    connection: int
+    subflow: int
+    cwnd: int
+    ssthresh: int
+
+
 class Network(State):
     """Machines, routers and links by name, and a clock.
 
-    ``taps`` holds the captures by the name of the link or machine that they watch.
+    ``taps`` holds the captures by the name of the link or machine that they watch, ``windows`` the
+    congestion windows seen on machines that are watched.
     """
 
-    FIELDS = ("clock", "machines", "routers", "links", "taps", "alarms")
+    FIELDS = ("clock", "machines", "routers", "links", "taps", "windows", "alarms")
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -34,6 +44,7 @@ class Network(State):
         self.routers: dict[str, Router] = {}
         self.links: dict[str, Link] = {}
         self.taps: dict[str, Capture] = {}
+        self.windows: dict[str, list[Window]] = {}
         self.alarms: dict[str, Micros] = {}
 
     @property
@@ -49,6 +60,10 @@ class Network(State):
         """
         return self.taps.setdefault(name, Capture())
 
+    def watch(self, name: str) -> list[Window]:
+        """Note from now on every change of a congestion window of the machine ``name``."""
+        return self.windows.setdefault(name, [])
+
     # -- the loop -------------------------------------------------------------------------------
     def run(self, until: Micros | None = None) -> None:
         """Let things happen until all is quiet, or up to the moment ``until``.
@@ -56,13 +71,21 @@ class Network(State):
         Raises Livelock if that never comes.
         """
         steps = 0
-        while (moment := self.clock.next()) is not None and (until is None or moment <= until):
+        while (moment := self.find_next()) is not None and (until is None or moment <= until):
             self.step()
             steps += 1
             if steps > STEP_LIMIT:
                 raise Livelock(f"{STEP_LIMIT} happenings by {self.now} µs and no end")
         if until is not None:
             self.clock.pass_to(until)
+
+    def find_next(self) -> Micros | None:
+        """When the next thing happens; alarms that nobody waits for any more are taken off."""
+        while (ahead := self.clock.peek()) is not None:
+            if ahead.packet is not None or self.alarms.get(ahead.node) == ahead.when:
+                return ahead.when
+            self.clock.drop()
+        return None
 
     def step(self) -> None:
         """Let the next thing happen."""
@@ -76,7 +99,7 @@ class Network(State):
         if happening.packet is not None:
             self.see(machine.name, happening.packet)
             self.carry(machine.name, machine.arrive(happening.packet, self.now))
-        elif self.alarms.get(machine.name) == happening.when:
+        else:
             del self.alarms[machine.name]
             self.carry(machine.name, machine.wake(self.now))
         self.set_alarm(machine)
@@ -104,13 +127,26 @@ class Network(State):
             capture.see(packet, self.now)
 
     def set_alarm(self, machine: Machine) -> None:
-        """Schedule the machine's next waking, unless one at least as early is scheduled."""
+        """The machine had its turn: schedule its next waking, unless one as early is scheduled."""
+        if machine.name in self.windows:
+            self.note_windows(machine, self.windows[machine.name])
         due = machine.deadline()
         alarm = self.alarms.get(machine.name)
-        if due is not None and (alarm is None or due < alarm):
+        if due is None:
+            self.alarms.pop(machine.name, None)
+        elif alarm is None or due < alarm:
             due = max(due, self.now)
             self.alarms[machine.name] = due
             self.clock.schedule(due, machine.name)
+
+    def note_windows(self, machine: Machine, windows: list[Window]) -> None:
+        """Note the congestion windows of ``machine`` that are not what they were."""
+        for connection in machine.applications:
+            for i, subflow in enumerate(machine.host.status(connection).subflows):
+                window = Window(self.now, connection, i, subflow.snd_cwnd, subflow.snd_ssthresh)
+                before = next((one for one in reversed(windows) if one[1:3] == window[1:3]), None)
+                if before is None or before[3:] != window[3:]:
+                    windows.append(window)
 
     def add_link(self, name: str, target: str, line: Line, seed: str) -> str:
         """Lay one direction of a wire towards ``target``; its name."""

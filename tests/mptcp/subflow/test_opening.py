@@ -1,6 +1,7 @@
 """Opening: RFC 9293 §3.5 and §3.10.7.1 to §3.10.7.4, as a peer sees it."""
 
 import pytest
+
 from mptcp.events import Aborted, Accepted, Established, Readable
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK, FIN, PSH, RST, SYN

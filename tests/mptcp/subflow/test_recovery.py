@@ -1,6 +1,7 @@
 """Loss seen by duplicate acknowledgments: RFC 5681 §3.2 and NewReno, RFC 6582."""
 
 import pytest
+
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK
 from mptcp_model.dialogue import Peer, User

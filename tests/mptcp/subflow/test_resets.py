@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from mptcp.events import Aborted, Closed
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK, FIN, RST, SYN

@@ -4,6 +4,7 @@ Round trips of 100 ms, so that after the first the RTO is 100 + 4 · 50 = 300 ms
 """
 
 import pytest
+
 from mptcp.events import Aborted
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK, FIN
