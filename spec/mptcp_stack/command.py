@@ -26,8 +26,8 @@ EXTRAS = {  # by the module that is missing: which extra of pyproject.toml bring
     "rich": "stack",
     "pyroute2": "stack",
     "matplotlib": "model",
-    "z3": "prove",
     "hypothesis": "prove",
+    "z3": "prove",
 }
 FAILED = 1  # exit status: one sentence on standard error says why
 INTERRUPTED = 130  # exit status: 128 + SIGINT, as shells have it
