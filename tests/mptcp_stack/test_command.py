@@ -179,6 +179,13 @@ def test_extra_is_named_by_module() -> None:
     assert set(EXTRAS.items()) <= brought and EXTRAS.keys() == {module for module, _ in brought}
 
 
+def test_chosen_is_the_first_word() -> None:
+    """Options before the sub-command do not hide it; a word that is none chooses nothing."""
+    assert find_chosen(["-h", "lab", "x"], {"lab": ENTRY}) == "lab"
+    assert find_chosen(["x", "lab"], {"lab": ENTRY}) is None
+    assert find_chosen(["--help"], {"lab": ENTRY}) is None
+
+
 @pytest.mark.parametrize(("name", "value"), PROJECT["entry-points"]["mptcp.commands"].items())
 def test_own_commands_are_described(name: str, value: str) -> None:
     """Each sub-command that the distribution declares can be found and says what it does."""
