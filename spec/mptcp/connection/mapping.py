@@ -70,9 +70,20 @@ def is_allowed(runs: list[Run], new: Run) -> bool:
         if is_overlapping(run.ssn, run.length, new.ssn, new.length):
             if not is_same_line(run.ssn, run.dsn, new.ssn, new.dsn):
                 return False  # [R8684-3.3.1-04] a mapping, once made, is never altered
-            if run.checksum is not None and run != new:
+            if run.checksum is not None and not is_same_text(run, new):
                 return False
     return True
+
+
+def is_same_text(one: Run, other: Run) -> bool:
+    """Whether two mappings with checksums, on one line, are of the same text.
+
+    A DATA_FIN may be added to a mapping of which some segments have left [R8684-3.3.3-03]: that is one
+    octet more on the wire and another checksum, and the first to come still holds.
+    """
+    if one.ssn != other.ssn or one.length != other.length:
+        return False
+    return one.wire_length != other.wire_length or one.checksum == other.checksum
 
 
 def add(runs: list[Run], new: Run) -> None:
