@@ -26,8 +26,8 @@ def fold(total: int) -> int:
 def compute_sum(octets: bytes, start: int, end: int, initial: int = 0) -> int:
     """The sum of ``octets[start:end]`` and ``initial``; an odd last octet is padded by zero.
 
-    ``initial`` is a sum or a few sums added up, 0 … 2**32 - 1. Same as ``checksum_by_the_book``,
-    eight octets at a time in two lanes of 32 bits: 2**32 is 1 modulo 65535.
+    ``initial`` is a sum or a few sums added up, 0 … 2**32 - 1. Same as ``checksum_by_the_book`` but
+    for the complement: eight octets at a time in two lanes of 32 bits, for 2**32 is 1 modulo 65535.
     """
     at: i64 = start
     stop: i64 = end
@@ -59,16 +59,16 @@ def compute_sum(octets: bytes, start: int, end: int, initial: int = 0) -> int:
     return low
 
 
-def checksum_by_the_book(octets: bytes, initial: int = 0) -> int:
-    """RFC 1071 §1 for reading: add up 16-bit words, pad an odd octet, fold the carries back."""
-    total = initial
+def checksum_by_the_book(octets: bytes) -> int:
+    """RFC 1071 §1 for reading: add up the words, fold the carries back, complement."""
     if len(octets) % 2:
         octets += b"\0"
+    total = 0
     for at in range(0, len(octets), 2):
-        total += (octets[at] << 8) + octets[at + 1]
-    while total > MASK_16:
-        total = (total & MASK_16) + (total >> 16)
-    return total
+        total += octets[at] << 8 | octets[at + 1]
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF - total
 
 
 def compute_text_sum(text: tuple[Text, ...], initial: int = 0) -> int:
