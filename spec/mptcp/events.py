@@ -103,6 +103,4 @@ class Aborted(Value):
         self.error: Final = error
 
 
-Event: TypeAlias = (
-    Accepted | Established | Readable | Writable | Finished | FellBack | Closed | Aborted
-)
+Event: TypeAlias = Accepted | Established | Readable | Writable | Finished | FellBack | Closed | Aborted

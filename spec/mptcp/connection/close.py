@@ -43,7 +43,11 @@ def progress(control: Control, now: Micros) -> None:
 
 def send_data_fin(control: Control) -> None:
     """The DATA_FIN leaves, by itself, once all data has left [R8684-3.3.3-04]."""
-    if control.snd_fin != NO_OFFSET and control.snd_nxt == control.snd_fin and control.snd_rtx == control.snd_nxt:
+    if (
+        control.snd_fin != NO_OFFSET
+        and control.snd_nxt == control.snd_fin
+        and control.snd_rtx == control.snd_nxt
+    ):
         if not is_ready_for_fin(control):
             return
         control.snd_nxt = control.snd_fin + 1
@@ -77,7 +81,11 @@ def progress_plain(control: Control, now: Micros) -> None:
     """In plain TCP the FIN of the only subflow is the end of the data."""
     for branch in control.branches:
         tcb = branch.subflow.tcb
-        if control.snd_fin != NO_OFFSET and not branch.is_closing and control.snd_nxt == control.snd_queue.end:
+        if (
+            control.snd_fin != NO_OFFSET
+            and not branch.is_closing
+            and control.snd_nxt == control.snd_queue.end
+        ):
             branch.is_closing = True
             branch.subflow.close(now)
         if tcb.rcv_fin != NO_OFFSET and tcb.rcv_nxt > tcb.rcv_fin and control.rcv_fin == NO_OFFSET:

@@ -28,8 +28,6 @@ from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
 from mptcp.wire.segment import Segment
 
-NEWS = (AddAddr, AddAddrEcho, RemoveAddr, Prio, Fail, FastClose, CapableAck, CapableData)
-
 
 def is_signal(options: tuple[Option, ...]) -> bool:
     """Whether a segment carries MPTCP news besides Data ACKs: then it says nothing about congestion.
@@ -38,9 +36,12 @@ def is_signal(options: tuple[Option, ...]) -> bool:
     on each acknowledgment until the peer has it, and these may be many in a row.
     """
     for option in options:
-        if isinstance(option, NEWS):
-            return True
-        if isinstance(option, Dss) and option.mapping is not None and option.mapping.fin:
+        if isinstance(option, Dss):
+            if option.mapping is not None and option.mapping.fin:
+                return True
+        elif isinstance(
+            option, (AddAddr, AddAddrEcho, RemoveAddr, Prio, Fail, FastClose, CapableAck, CapableData)
+        ):
             return True
     return False
 

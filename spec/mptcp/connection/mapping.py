@@ -2,10 +2,12 @@
 
 from typing import Final, final
 
+from mptcp.native import mypyc_attr
 from mptcp.values import Value
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Run(Value):
     """``length`` octets at subflow offset ``ssn`` are those at data offset ``dsn``, for good.
 

@@ -61,6 +61,4 @@ def compute_opening(control: Control) -> Event:
     if control.is_initiator:
         return Established(control.handle)
     tcb = control.branches[0].subflow.tcb
-    return Accepted(
-        control.handle, control.listener, tcb.local, tcb.local_port, tcb.remote, tcb.remote_port
-    )
+    return Accepted(control.handle, control.listener, tcb.local, tcb.local_port, tcb.remote, tcb.remote_port)

@@ -164,7 +164,11 @@ def take_data_fin(control: Control, branch: Branch, offset: int) -> None:
 
 def finish(control: Control, now: Micros) -> None:
     """The DATA_FIN counts once all data before it is there [R8684-3.3.3-06]."""
-    if control.rcv_fin != NO_OFFSET and control.rcv_nxt == control.rcv_fin and control.state in DATA_FIN_TAKEN:
+    if (
+        control.rcv_fin != NO_OFFSET
+        and control.rcv_nxt == control.rcv_fin
+        and control.state in DATA_FIN_TAKEN
+    ):
         control.rcv_nxt += 1
         control.rcv_edge = max(control.rcv_edge, control.rcv_nxt)
         move(control, Signal.DATA_FIN, now)

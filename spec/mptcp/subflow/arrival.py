@@ -7,6 +7,7 @@ down with each transmit (RFC 8684 §3.3: the two levels are separate).
 from enum import Enum
 from typing import Final, final
 
+from mptcp.native import mypyc_attr
 from mptcp.values import Text, Value
 from mptcp.wire.options import Option
 
@@ -21,6 +22,7 @@ class Verdict(Enum):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Arrival(Value):
     """What one segment did to its subflow.
 
@@ -64,6 +66,7 @@ class Kind(Enum):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Plan(Value):
     """The next segment: its kind, and the offset of its first octet."""
 
@@ -75,6 +78,7 @@ class Plan(Value):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Terms(Value):
     """On what terms a segment leaves: the window to announce (octets), MPTCP options, where to stop.
 
