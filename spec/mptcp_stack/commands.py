@@ -135,6 +135,15 @@ def lab(
     ladder: Annotated[
         bool, typer.Option("--ladder", help="Print the first packets of --exchange, one a line.")
     ] = False,
+    source: Annotated[
+        Path | None, typer.Option("--in", help="Instead: all of this file from the kernel to us and back.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Keep what came in this folder: from-kernel, to-kernel.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Outcome of the exchange as JSON on standard output.")
+    ] = False,
 ) -> None:
     """Open a network namespace with the kernel's MPTCP in it, and run a shell or a command there.
 
@@ -146,9 +155,10 @@ def lab(
 
     mptcp lab --exchange 1000000 --ladder
     """
+    cargo = exchange.Cargo(octets or 0, source, folder)
     with Lab({"net.mptcp.checksum_enabled": str(int(checksum))}) as ground:
-        if octets is not None:
-            if not exchange.show(ground, octets, pcap, ladder):
+        if octets is not None or source is not None:
+            if not exchange.show(ground, cargo, pcap, ladder, as_json):
                 raise typer.Exit(1)
             return
         shell = os.environ.get("SHELL", "/bin/sh")
