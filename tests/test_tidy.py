@@ -318,6 +318,13 @@ def test_table_is_current() -> None:
     assert sorted(find_places().keys() - SOURCE.names) == []
 
 
+def test_design_page_is_current() -> None:
+    """The table of levels in docs/design.rst shows the same modules as the one above."""
+    page = (ROOT / "docs/design.rst").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\w+", page.partition(":name: levels")[2].partition("\nA folder of level")[0]))
+    assert [name for name in sorted(find_places()) if name.rpartition(".")[2] not in shown] == []
+
+
 def find_files() -> Iterator[Path]:
     """The files of the repository, and not what make and the tools have left in it."""
     made = re.compile(r"\.(?!ci$).*|build|dist|demo|__pycache__|.*\.egg-info")
