@@ -292,7 +292,7 @@ def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    """ "Too big" and "unreachable" of either family."""
+    """Both reports, of either family."""
     source, destination = draw(pairs)
     quote = Quote(source, destination, draw(u16), draw(u16), draw(u32))
     if draw(st.booleans()):

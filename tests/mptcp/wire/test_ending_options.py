@@ -62,11 +62,8 @@ def test_every_other_length_and_subtype_is_unknown() -> None:
             octets = (bytes([subtype << 4]) + bytes(range(1, 39)))[: length - 2]
             (found,) = walk(bytes([30, length]) + octets)
             assert isinstance(found, Unknown) == (length not in legal.get(subtype, ()))
-            assert (
-                found.emit()[2:] == octets[:1] + b"\0" + octets[2:]
-                if subtype in (6, 7) and length == 12
-                else octets
-            )
+            if isinstance(found, Unknown):
+                assert found.emit() == bytes([30, length]) + octets
 
 
 def test_values_cannot_be_misspelled() -> None:
