@@ -34,7 +34,7 @@ from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64, compute
 from mptcp.values import Address, Micros, Port, Text
 from mptcp.wire import ip, segment
 from mptcp.wire.dss import DataAck, Dss, Mapping
-from mptcp.wire.handshake import HMAC_SHA256, CapableAck, CapableData, CapableSynAck
+from mptcp.wire.handshake import CHECKSUM_REQUIRED, HMAC_SHA256, CapableAck, CapableData, CapableSynAck
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, FIN, PSH, SYN, Segment
 from mptcp_model.ladder import Note, draw
@@ -367,13 +367,18 @@ class Peer:
         return segments
 
     # -- MPTCP ----------------------------------------------------------------------------------
-    def capable_ack(self, flags: int = HMAC_SHA256) -> CapableAck:
-        """The MP_CAPABLE of a third packet, with both keys."""
-        return CapableAck(1, flags, self.key, self.host_key)
+    def capable_ack(self, flags: int | None = None) -> CapableAck:
+        """The MP_CAPABLE of a third packet, with both keys; flag A as the SYNs agreed."""
+        return CapableAck(1, self.agreed() if flags is None else flags, self.key, self.host_key)
 
-    def capable_data(self, length: int, flags: int = HMAC_SHA256) -> CapableData:
-        """The MP_CAPABLE of a third packet with ``length`` octets of data."""
+    def capable_data(self, length: int, flags: int | None = None) -> CapableData:
+        """The MP_CAPABLE of a third packet with ``length`` octets of data, without checksum."""
+        flags = self.agreed() if flags is None else flags
         return CapableData(1, flags, self.key, self.host_key, length, None)
+
+    def agreed(self) -> int:
+        """The flags of a third packet: A if checksums are in use."""
+        return HMAC_SHA256 | CHECKSUM_REQUIRED if self.checksum else HMAC_SHA256
 
     def dsn(self, offset: int) -> int:
         """The peer's DSN, 64 bits, at a data offset."""
@@ -396,6 +401,7 @@ class Peer:
         for option in one.options:
             if isinstance(option, CapableSynAck):
                 self.host_key = option.key
+                self.checksum = self.checksum or bool(option.flags & CHECKSUM_REQUIRED)
             elif isinstance(option, (CapableAck, CapableData)):
                 self.host_key = option.sender_key
         self.inbox.append(Heard(when, one))

@@ -105,7 +105,7 @@ def take_plain_ack_of_fin(control: Control, now: Micros) -> None:
 
 
 def watch_orphan(control: Control, now: Micros) -> None:
-    """The peer closed its subflows without a DATA_FIN: wait for a new one, but not for ever [R8684-3.3.3-14]."""
+    """The peer closed its subflows without a DATA_FIN: wait for new ones, not for ever [R8684-3.3.3-14]."""
     is_orphan = control.state not in OVER and control.rcv_fin == NO_OFFSET and len(control.branches) > 0
     for branch in control.branches:
         if branch.subflow.tcb.state not in HALF_CLOSED:

@@ -26,7 +26,7 @@ from mptcp.wire.dss import Dss
 from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
-from mptcp.wire.segment import Segment
+from mptcp.wire.segment import SYN, Segment
 
 
 def is_signal(options: tuple[Option, ...]) -> bool:
@@ -126,10 +126,12 @@ class Connection(Record):
                 self.settle(branch, before, arrival, now)
             if control.mode is Mode.MULTIPATH:
                 self.take_options(branch, arrival, now)
-            if arrival.text:
+            if not branch.subflow.tcb.reset_now:
                 receive.take_text(control, branch, arrival.text, now)
             if control.mode is Mode.PLAIN and arrival.acknowledged:
                 acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
+        elif before is SubflowState.SYN_RECEIVED and segment.flags & SYN:
+            initiate.take_syn_again(control, segment.options)
         close.progress(control, now)
         return None
 
@@ -183,7 +185,7 @@ class Connection(Record):
     def check_path(self, branch: Branch, arrival: Arrival, has_data_ack: bool, now: Micros) -> None:
         """Does the path carry our options at all? (RFC 8684 §3.7)"""
         control = self.control
-        if control.mode is not Mode.MULTIPATH:
+        if control.mode is not Mode.MULTIPATH or branch.subflow.tcb.reset_now:
             return
         is_silent = branch.subflow.tcb.snd_una > 1 and arrival.acknowledged > 0 and not has_data_ack
         if is_silent and not control.has_data_ack and control.snd_una < control.snd_nxt:

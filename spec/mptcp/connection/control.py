@@ -74,6 +74,7 @@ class Control(Record):
         "remote_idsn",
         "checksum",
         "peer_refuses_joins",
+        "is_asked",
         "has_sent_key",
         "is_confirmed",
         # sending: RFC 8684 §3.3.5, §3.3.6
@@ -141,6 +142,7 @@ class Control(Record):
         self.remote_idsn = 0
         self.checksum = False  # [R8684-3.1-47] one decision for both directions
         self.peer_refuses_joins = False  # flag C was received
+        self.is_asked = False  # the last SYN from the peer had MP_CAPABLE
         self.has_sent_key = False  # MP_CAPABLE with both keys has left
         self.is_confirmed = False  # the peer is known to have our key
 

@@ -44,7 +44,7 @@ def compute_syn_option(control: Control, tcb: Tcb) -> tuple[Option, ...]:
 
 def compute_syn_ack_option(control: Control) -> tuple[Option, ...]:
     """MP_CAPABLE for our SYN/ACK, unless the SYN had none [R8684-3.1-54]."""
-    if control.mode is Mode.PLAIN:
+    if control.mode is Mode.PLAIN or not control.is_asked:
         return ()
     flags = compute_flags(control, control.choices.checksum == REQUIRE)
     return (CapableSynAck(VERSION, flags, control.local_key),)  # [R8684-3.1-50] one algorithm
@@ -99,8 +99,17 @@ def take_syn(control: Control, options: tuple[Option, ...], now: Micros) -> None
     if reason or capable is None:
         fall_back(control, reason, now)
         return
+    control.is_asked = True
     control.checksum = control.choices.checksum == REQUIRE or bool(capable.flags & CHECKSUM_REQUIRED)
     control.peer_refuses_joins = bool(capable.flags & NO_JOIN)
+
+
+def take_syn_again(control: Control, options: tuple[Option, ...]) -> None:
+    """A repeated SYN may have given up on MP_CAPABLE: so does its answer [R8684-3.1-54].
+
+    The mode stays open until the third packet: the two SYNs may have been reordered [R8684-3.1-58].
+    """
+    control.is_asked = any(isinstance(option, CapableSyn) for option in options)
 
 
 def take_syn_ack(control: Control, options: tuple[Option, ...], now: Micros) -> None:
@@ -133,8 +142,13 @@ def take_third(control: Control, options: tuple[Option, ...], now: Micros) -> No
         return
     for option in options:
         if isinstance(option, (CapableAck, CapableData)):
-            if option.version != VERSION or not is_equal(option.receiver_key, control.local_key):
-                fall_back(control, "the third packet echoes another key", now)  # [R8684-3.1-30]
+            reason = is_usable(control, option.version, option.flags)
+            if not is_equal(option.receiver_key, control.local_key):
+                reason = "the third packet echoes another key"
+            elif not reason and bool(option.flags & CHECKSUM_REQUIRED) != control.checksum:
+                reason = "the third packet disagrees about checksums"  # [R8684-3.1-46]
+            if reason or option.version != VERSION:
+                fall_back(control, reason or "the third packet has another version", now)  # [R8684-3.1-30]
                 return
             set_remote_key(control, option.sender_key)
             control.mode = Mode.MULTIPATH

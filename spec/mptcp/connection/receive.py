@@ -87,14 +87,14 @@ def take_run(control: Control, branch: Branch, run: Run, now: Micros) -> None:
 
 
 def reset(control: Control, branch: Branch, reason: int, why: str, now: Micros) -> None:
-    """This subflow ends with MP_TCPRST."""
+    """End the subflow, with MP_TCPRST."""
     control.journal.note(now, control.name, "subflow reset", why)
     control.reset_reason = reason
     branch.subflow.abort("reset", now)
 
 
 def take_text(control: Control, branch: Branch, text: tuple[Text, ...], now: Micros) -> None:
-    """Text became readable in subflow order: map it and move it to data level, as far as that goes."""
+    """Text became readable in subflow order, or a mapping came late: move it to data level if that goes."""
     for piece in text:
         branch.inbound.append(piece)
     advance(control, branch, now)
