@@ -110,7 +110,7 @@ def test_initiator_agrees_on_checksums(ours: int, theirs: bool, expected: bool |
 @pytest.mark.clause("R8684-3.1-26", "R8684-3.3.1-11", "R8684-3.3.1-12", "R8684-3.1-08")
 @pytest.mark.parametrize("text", [b"even", b"odd", bytes(range(256)) * 5])
 def test_first_data_with_checksum(text: bytes) -> None:
-    """MP_CAPABLE of 24 octets: the checksum covers IDSN + 1, SSN 1 and the length, none of them on the wire."""
+    """MP_CAPABLE of 24 octets: the checksum covers IDSN + 1 and SSN 1, which are not on the wire."""
     user, peer = listening(multipath=True)
     peer.sends(SYN, options=[*PEER_OPTIONS, CapableSyn(1, H | A)])
     peer.expects(SYN | ACK)

@@ -241,9 +241,9 @@ def test_capable_data_shorter_than_the_text() -> None:
     user.hears(Readable)
     user.reads(b"hello")
     peer.expects(ACK, ack=12, options=[DataSignal(ack=6)], by=SECOND)
-    peer.sends(ACK, seq=6, text=b" world", options=[DataSignal(ack=1, dsn=6, ssn=6, length=6)])
+    peer.sends(ACK, seq=6, text=b" world!", options=[DataSignal(ack=1, dsn=6, ssn=6, length=7)])
     user.hears(Readable)
-    user.reads(b" world")
+    user.reads(b" world!")
 
 
 # -- lost packets -----------------------------------------------------------------------------
