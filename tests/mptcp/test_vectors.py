@@ -135,3 +135,31 @@ def test_idsn_near_the_wrap_of_its_lower_half(version: int) -> None:
         wire = compute_wire_64(idsn, offset)
         assert compute_offset_64(idsn, wire) == offset
         assert compute_offset_32(idsn & 0xFFFFFFFF, wire & 0xFFFFFFFF, wrap) == offset
+
+
+PUBLISHED = {one["name"]: one["digest"] for one in VECTORS["published"]}
+TEST2_1 = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_published_digests_and_hmacs(version: int) -> None:
+    """RFC 6234 §8.5: the hash and the HMAC below the derivations are SHA-1 and SHA-256."""
+    name = "SHA-1" if version == 0 else "SHA-256"
+    same = "SHA-1(56-byte string of 6234 TEST2_1)" if version == 0 else "SHA-256(same)"
+    assert keys.compute_digest(b"abc", version).hex() == PUBLISHED[f'{name}("abc")']
+    assert keys.compute_digest(TEST2_1, version).hex() == PUBLISHED[same]
+    for case, key, message in (
+        ('case 1 key 0b*20 "Hi There"', b"\x0b" * 20, b"Hi There"),
+        ('case 2 key "Jefe"', b"Jefe", b"what do ya want for nothing?"),
+        ("case 3 key aa*20, dd*50", b"\xaa" * 20, b"\xdd" * 50),
+    ):
+        found = keys.compute_join_hmac(key[:3], key[3:], message[:5], message[5:], version)
+        assert found.hex() == PUBLISHED[f"HMAC-{name} {case}"]
+
+
+@pytest.mark.parametrize("one", VECTORS["linux_kunit"], ids=lambda one: one["key_ascii"])
+def test_what_linux_tests_itself_with(one: dict[str, Any]) -> None:
+    """Two keys and two nonces, each a half of what is given."""
+    key, message = one["key_ascii"].encode(), one["msg_ascii"].encode()
+    found = keys.compute_join_hmac(key[:8], key[8:], message[:4], message[4:])
+    assert found.hex() == one["hmac_sha256"]

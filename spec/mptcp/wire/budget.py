@@ -37,7 +37,7 @@ from mptcp.wire.options import (
 
 # How much an option is needed, least first.
 EXTRA: Final = 0  # unknown, experimental: nobody relies on it
-SACK: Final = 1  # block by block; a hint (RFC 8684 appendix A names it first)
+SACK: Final = 1  # a hint; RFC 8684 appendix A lets its blocks go first
 COOKIE: Final = 2  # costs a round trip at the start
 BARE_ACK: Final = 3  # a Data ACK alone: the next segment repeats it
 REASON: Final = 4  # of a reset
@@ -58,8 +58,9 @@ def compute_length(options: tuple[Option, ...]) -> int:
 def arrange(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
     """The options of ``wanted`` that fit, in the order and with the NOPs of Linux.
 
-    Padding gives way first, then SACK blocks, then whole options, the least needed first and of
-    equals the last. Compare with ``wanted`` to see what did: the same objects come back.
+    What nobody relies on gives way first, and all SACK blocks but one; then the padding; then whole
+    options, the least needed first and of equals the last. Compare with ``wanted`` to see what
+    did: the same objects come back.
     """
     if len(wanted) == 2:  # fast path: what nearly every segment of a connection carries
         first, second = wanted
@@ -73,15 +74,15 @@ def arrange(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
 def arrange_any(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
     """``arrange`` for whatever is wanted."""
     kept = [one for one in wanted if not isinstance(one, (NoOperation, EndOfList, Leftover))]
-    length = _count(kept)
-    while length > OPTION_SPACE:
-        _give_way(kept)
-        length = _count(kept)
     kept.sort(key=_compute_place)
-    padded = _pad(kept)
-    if compute_length(padded) <= OPTION_SPACE:
-        return padded
-    return tuple(kept)
+    while True:
+        padded = _pad(kept)
+        if compute_length(padded) <= OPTION_SPACE:
+            return padded
+        if not _give_way_early(kept):
+            if _count(kept) <= OPTION_SPACE:
+                return tuple(kept)
+            _give_way(kept)
 
 
 def _count(options: list[Option]) -> int:
@@ -92,18 +93,26 @@ def _count(options: list[Option]) -> int:
     return length
 
 
-def _give_way(kept: list[Option]) -> None:
-    """Take the last of the least needed options out, or one block out of SACK."""
-    least, place = TCP + 1, 0
+def _give_way_early(kept: list[Option]) -> bool:
+    """Take out what nobody relies on, or a SACK block if it is not the last; whether there was any."""
+    for at in range(len(kept) - 1, -1, -1):
+        if compute_need(kept[at]) == EXTRA:
+            del kept[at]
+            return True
     for at, option in enumerate(kept):
-        need = compute_need(option)
-        if need <= least:
-            least, place = need, at
-    option = kept[place]
-    if isinstance(option, Sack) and len(option.blocks) > 1:
-        kept[place] = Sack(option.blocks[:-1])
-    else:
-        del kept[place]
+        if isinstance(option, Sack) and len(option.blocks) > 1:
+            kept[at] = Sack(option.blocks[:-1])
+            return True
+    return False
+
+
+def _give_way(kept: list[Option]) -> None:
+    """Take the last of the least needed options out."""
+    place = 0
+    for at, option in enumerate(kept):
+        if compute_need(option) <= compute_need(kept[place]):
+            place = at
+    del kept[place]
 
 
 def compute_need(option: Option) -> int:
