@@ -28,7 +28,7 @@ class Note(NamedTuple):
     words: str
 
 
-def draw(packets: Iterable[Packet | Note]) -> str:
+def draw(packets: Iterable[Packet | Note], width: int = WIDTH) -> str:
     """The ladder of ``packets`` and notes. What is no TCP segment is told in a word."""
     scribe, rungs, flows = Scribe(), list[str](), list[tuple[End, End]]()
     for packet in packets:
@@ -50,23 +50,23 @@ def draw(packets: Iterable[Packet | Note]) -> str:
             flows.append((way, back))
         forth = (way, back) in flows
         number = flows.index((way, back) if forth else (back, way))
-        rungs.append(draw_rung(when, number, forth, scribe.describe(one)))
-    return "\n".join([*draw_heads(flows), *rungs])
+        rungs.append(draw_rung(when, number, forth, scribe.describe(one), width))
+    return "\n".join([*draw_heads(flows, width), *rungs])
 
 
-def draw_rung(when: Micros, number: int, forth: bool, words: str) -> str:
+def draw_rung(when: Micros, number: int, forth: bool, words: str, width: int) -> str:
     """One segment of flow ``number``, from left to right if ``forth``."""
-    dashes = "─" * max(2, WIDTH - len(words) - 6)
+    dashes = "─" * max(2, width - len(words) - 6)
     arrow = f"── {words} {dashes}▶" if forth else f"◀{dashes} {words} ──"
     return f"{when:>12}  {number:>2}  {arrow}"
 
 
-def draw_heads(flows: Sequence[tuple[End, End]]) -> list[str]:
+def draw_heads(flows: Sequence[tuple[End, End]], width: int) -> list[str]:
     """A line for each flow that says who stands left and right."""
     heads = []
     for number, (left, right) in enumerate(flows):
         one, two = name_end(left), name_end(right)
-        heads.append(f"{'µs':>12}  {number:>2}  {one}{' ' * max(1, WIDTH - len(one) - len(two) - 1)}{two}")
+        heads.append(f"{'µs':>12}  {number:>2}  {one}{' ' * max(1, width - len(one) - len(two) - 1)}{two}")
     return heads
 
 
