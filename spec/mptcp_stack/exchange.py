@@ -208,11 +208,9 @@ async def _show(lab: Lab, cargo: Cargo, pcap: Path | None, ladder: bool, as_json
             writer.close()
     for line in rungs.lines():
         print(line)
-    counters = {
-        name: count for name, count in lab.counters().items() if name.startswith("MPTcpExt") and count
-    }
+    counters = {name: count for name, count in lab.counters().items() if name.startswith("MPTcpExt")}
     trouble = find_trouble(counters)
-    seen = {name: count for name, count in counters.items() if name.startswith("MPTcpExtMPCapable")}
+    seen = {name: count for name, count in counters.items() if count and "MPCapable" in name}
     say("the kernel's witness: " + ", ".join(f"{name} {count}" for name, count in (trouble or seen).items()))
     is_good = first.is_good() and second.is_good() and not trouble
     if as_json:
