@@ -2,7 +2,6 @@
 
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Branch, Control, Mode
-from mptcp.connection.fallback import start_infinite
 from mptcp.connection.receive import finish
 from mptcp.connection.state import MAY_WRITE, OVER, Signal, State
 from mptcp.subflow.control import NEVER, NO_OFFSET
@@ -10,7 +9,6 @@ from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.timers import compute_backoff
 from mptcp.values import Micros
 
-KEY_ATTEMPTS = 3  # data-level timeouts before a peer that never sent DSS is taken for a plain one
 HALF_CLOSED = frozenset({SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK})
 
 
@@ -158,11 +156,14 @@ def tick(control: Control, now: Micros) -> None:
         control.journal.note(now, control.name, "data-level retransmission", str(control.snd_una))
         if control.retries > control.choices.retransmissions:
             give_up(control, now)
-        elif control.retries >= KEY_ATTEMPTS and control.is_initiator and not control.is_confirmed:
-            # [R8684-3.7-06] no DSS ever came back: the third packet was lost, or options are
-            start_infinite(control, control.branches[0], "no DSS from the peer", now)
         elif control.snd_una == control.snd_fin:
             control.fin_now = True
+            if control.is_initiator and not control.is_confirmed:
+                # silence is no evidence: the key goes again, and then a question that TCP answers
+                control.has_sent_key = False
+                control.is_asking = True
+                for branch in control.branches:
+                    branch.subflow.ask()
         else:
             control.snd_rtx = control.snd_una  # [R8684-3.3.6-03]
 

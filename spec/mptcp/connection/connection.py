@@ -153,6 +153,12 @@ class Connection(Record):
         """MPTCP options of an accepted segment, in the order in which they stand."""
         control = self.control
         has_data_ack = False
+        if control.is_asking and not is_signal(arrival.options):
+            control.is_asking = False
+            if not any(isinstance(option, Dss) for option in arrival.options):
+                # [R8684-3.7-06] it answers without DSS: the third packet was lost, or options are
+                fallback.start_infinite(control, branch, "no DSS from the peer", now)
+                return
         for option in arrival.options:
             if isinstance(option, Dss):
                 control.is_confirmed = True  # [R8684-3.1-22] whoever sends DSS has our key
@@ -160,9 +166,9 @@ class Connection(Record):
                     has_data_ack = True
                     acknowledge.take_data_ack(control, option.ack, arrival.window, now)
                 if option.mapping is not None and control.mode is Mode.MULTIPATH:
-                    receive.take_mapping(control, branch, option.mapping, now)
+                    receive.take_mapping(control, branch, option.mapping, arrival, now)
             elif isinstance(option, CapableData):
-                self.take_capable_data(branch, option, now)
+                self.take_capable_data(branch, option, arrival, now)
             elif isinstance(option, (AddAddr, AddAddrEcho)):
                 control.is_confirmed = True
             elif isinstance(option, Fail):
@@ -171,7 +177,7 @@ class Connection(Record):
                 abort.take_fast_close(control, now)
         self.check_path(branch, arrival, has_data_ack, now)
 
-    def take_capable_data(self, branch: Branch, option: CapableData, now: Micros) -> None:
+    def take_capable_data(self, branch: Branch, option: CapableData, arrival: Arrival, now: Micros) -> None:
         """MP_CAPABLE as the first mapping, as often as it comes [R8684-3.1-26] [R8684-3.1-29]."""
         control = self.control
         if control.is_initiator:
@@ -180,7 +186,8 @@ class Connection(Record):
             receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)
             return
         branch.has_mapping = True
-        receive.take_run(control, branch, Run(1, 1, option.length, option.length, option.checksum), now)
+        run = Run(1, 1, option.length, option.length, option.checksum)
+        receive.take_run(control, branch, run, arrival, now)
 
     def check_path(self, branch: Branch, arrival: Arrival, has_data_ack: bool, now: Micros) -> None:
         """Does the path carry our options at all? (RFC 8684 §3.7)"""

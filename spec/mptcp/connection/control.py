@@ -76,6 +76,7 @@ class Control(Record):
         "peer_refuses_joins",
         "is_asked",
         "has_sent_key",
+        "is_asking",
         "is_confirmed",
         # sending: RFC 8684 §3.3.5, §3.3.6
         "snd_una",
@@ -144,6 +145,7 @@ class Control(Record):
         self.peer_refuses_joins = False  # flag C was received
         self.is_asked = False  # the last SYN from the peer had MP_CAPABLE
         self.has_sent_key = False  # MP_CAPABLE with both keys has left
+        self.is_asking = False  # we made the peer say something, to see whether it says it with DSS
         self.is_confirmed = False  # the peer is known to have our key
 
         self.snd_una = 1  # oldest octet without Data ACK

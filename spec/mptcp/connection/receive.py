@@ -3,7 +3,7 @@
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import compute_receive_shift, take_checksum_failure, take_infinite
-from mptcp.connection.mapping import Run, add, find, is_allowed, release
+from mptcp.connection.mapping import Run, add, find, is_allowed, is_overlapping, release
 from mptcp.connection.state import Signal, State
 from mptcp.keys import compute_dss_checksum
 from mptcp.numbers import (
@@ -14,10 +14,12 @@ from mptcp.numbers import (
     compute_wire_64,
 )
 from mptcp.parameters import REASON_MIDDLEBOX, REASON_MPTCP
+from mptcp.subflow.arrival import Arrival
 from mptcp.subflow.control import NO_OFFSET
 from mptcp.values import Micros, Text
 from mptcp.wire.dss import Mapping
 
+MAPPINGS_AHEAD = 16  # of text in no segment yet; ours
 DATA_FIN_TAKEN = frozenset({State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2})
 
 
@@ -34,7 +36,7 @@ def compute_ssn(branch: Branch, mapping: Mapping) -> int:
     return near + compute_signed_32(mapping.ssn - near)
 
 
-def take_mapping(control: Control, branch: Branch, mapping: Mapping, now: Micros) -> None:
+def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Arrival, now: Micros) -> None:
     """A DSS mapping came: infinite, of text, of a DATA_FIN, or both of these."""
     if mapping.length == 0:
         take_infinite(control, branch, now)  # [R8684-3.3.1-33]
@@ -51,12 +53,8 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, now: Micros
             return
         take_data_fin(control, branch, dsn + length)
     if length > 0:
-        take_run(
-            control,
-            branch,
-            Run(compute_ssn(branch, mapping), dsn, length, mapping.length, mapping.checksum),
-            now,
-        )
+        run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, mapping.checksum)
+        take_run(control, branch, run, arrival, now)
 
 
 def is_fin_intact(control: Control, mapping: Mapping, dsn: int) -> bool:
@@ -72,11 +70,14 @@ def is_same_checksum(a: int, b: int) -> bool:
     return a % 0xFFFF == b % 0xFFFF
 
 
-def take_run(control: Control, branch: Branch, run: Run, now: Micros) -> None:
+def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: Micros) -> None:
     """A mapping of text is kept until its text has moved on, unless it is old or a contradiction."""
     inbound = branch.inbound
     if run.end <= inbound.start or run.ssn >= branch.subflow.tcb.rcv_edge:
         return  # of text that has moved on, or that cannot come
+    is_apart = not is_overlapping(run.ssn, run.length, arrival.seq, arrival.length)
+    if is_apart and len(branch.received) >= MAPPINGS_AHEAD:
+        return  # [R8684-3.3.1-31] each belongs to text in its own segment; a few are let pass
     if run.ssn < inbound.start and run.checksum is None:
         passed = inbound.start - run.ssn
         run = Run(inbound.start, run.dsn + passed, run.length - passed, run.wire_length, None)
@@ -111,7 +112,13 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
             return
         run = find(branch.received, inbound.start)
         if run is None:
-            break  # [R8684-3.3.1-18] without mapping there is no Data ACK
+            if not branch.received or branch.received[0].ssn >= inbound.end:
+                break  # [R8684-3.3.1-18] without mapping there is no Data ACK
+            # [R8684-3.3.1-19] mapped text has come behind it, so its own mapping was lost: the peer
+            # hears no Data ACK and sends the data again
+            control.journal.note(now, control.name, "text without mapping dropped", str(inbound.start))
+            inbound.release(branch.received[0].ssn)
+            continue
         start, stop = inbound.start, min(run.end, inbound.end)
         if run.checksum is not None:
             if stop < run.end:

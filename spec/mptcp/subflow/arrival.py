@@ -26,32 +26,33 @@ class Verdict(Enum):
 class Arrival(Value):
     """What one segment did to its subflow.
 
-    ``text`` is what became readable in subflow order, from offset ``start``. ``acknowledged`` are
+    ``text`` is what became readable in subflow order. ``acknowledged`` are
     the octets newly acknowledged, SYN and FIN included; ``clause`` names why a segment was not
-    accepted. ``window`` is the announced one, octets, scaled.
+    accepted. ``window`` is the announced one, octets, scaled. The segment's own text, new or not, was
+    ``length`` octets from offset ``seq`` on.
     """
 
-    __match_args__ = ("verdict", "clause", "start", "text", "acknowledged", "window", "options", "is_new")
+    __match_args__ = ("verdict", "clause", "text", "acknowledged", "window", "options", "seq", "length")
 
     def __init__(
         self,
         verdict: Verdict,
         clause: str = "",
-        start: int = 0,
         text: tuple[Text, ...] = (),
         acknowledged: int = 0,
         window: int = 0,
         options: tuple[Option, ...] = (),
-        is_new: bool = False,
+        seq: int = 0,
+        length: int = 0,
     ) -> None:
         self.verdict: Final = verdict
         self.clause: Final = clause
-        self.start: Final = start
         self.text: Final = text
         self.acknowledged: Final = acknowledged
         self.window: Final = window
         self.options: Final = options
-        self.is_new: Final = is_new  # it carried text that had not come before
+        self.seq: Final = seq
+        self.length: Final = length
 
 
 class Kind(Enum):

@@ -196,7 +196,7 @@ def check_sequence(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arr
             ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd
         ):
             acked = take_ack(tcb, seq, ack, length, window, True, now)
-            return Arrival(Verdict.ACCEPTED, "", 0, (), acked, window, segment.options)
+            return Arrival(Verdict.ACCEPTED, "", (), acked, window, segment.options)
     return dropped("R9293-3.10.7.4")
 
 
@@ -252,19 +252,18 @@ def check_acknowledgment(
     else:
         challenge(tcb, "ACK of the future or the past", now)
         return dropped("R5961-5.2-01")
-    start = tcb.rcv_nxt
-    is_new, text = take_text(tcb, segment, seq, now)
+    text = take_text(tcb, segment, seq, now)
     take_fin(tcb, segment, seq, now)
-    return Arrival(Verdict.ACCEPTED, "", start, text, acked, window, segment.options, is_new)
+    return Arrival(Verdict.ACCEPTED, "", text, acked, window, segment.options, seq, segment.text_length)
 
 
 # -- seventh and eighth: text and FIN ---------------------------------------------------------
 
 
-def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[bool, tuple[Text, ...]]:
-    """Seventh: what is in the window is kept; whether any was new, and what is in order now."""
+def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Text, ...]:
+    """Seventh: what is in the window is kept; what is in order now goes up."""
     if segment.text_length == 0 or tcb.state not in MAY_RECEIVE_TEXT:
-        return False, ()
+        return ()
     offset = seq + (1 if segment.flags & SYN else 0)
     taken = 0
     edge = tcb.rcv_edge
@@ -283,7 +282,7 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[bo
         tcb.ack_now = True  # [R5681-3.2-01] out of order, a copy, or the filling of a hole
     else:
         wait_for_ack(tcb, taken, now)
-    return taken > 0, ready
+    return ready
 
 
 def wait_for_ack(tcb: Control, taken: int, now: Micros) -> None:

@@ -86,6 +86,7 @@ class Control(Record):
         "time_wait_at",
         "probe_now",
         "probing",
+        "ask_now",
         "reset_now",
         # counters
         "segments_sent",
@@ -167,6 +168,7 @@ class Control(Record):
         self.ack_at: Micros = NEVER
         self.time_wait_at: Micros = NEVER
         self.probe_now = False  # a window probe leaves with the next transmit
+        self.ask_now = False  # an acknowledgment leaves that will be answered
         self.probing = False  # all that is in flight is a window probe
         self.reset_now = False  # a RST leaves with the next transmit
 

@@ -74,6 +74,11 @@ class Subflow(Record):
         if self.tcb.state in SYNCHRONIZED:
             self.tcb.ack_now = True
 
+    def ask(self) -> None:
+        """Make the peer acknowledge: a segment leaves that is just out of its window (RFC 9293 §3.8.4)."""
+        if self.tcb.state in SYNCHRONIZED:
+            self.tcb.ask_now = True
+
     # -- the beats ----------------------------------------------------------------------------
 
     def arrive(self, segment: Segment, is_signal: bool, now: Micros) -> Arrival:

@@ -77,6 +77,9 @@ def compute_plan(tcb: Control, now: Micros) -> Plan:
             return Plan(Kind.FIN if start == tcb.snd_fin else Kind.TEXT, start)
     if tcb.ack_now and tcb.state is not State.SYN_SENT:
         return Plan(Kind.ACK, tcb.snd_nxt)
+    if tcb.ask_now:
+        tcb.ask_now = False
+        return Plan(Kind.ACK, tcb.snd_una - 1)
     return NOTHING
 
 

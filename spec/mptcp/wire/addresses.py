@@ -8,7 +8,7 @@ from mptcp.values import Address, Port
 from mptcp.wire.octets import emit_16, u16
 from mptcp.wire.options import Option
 
-ADD_ADDR: Final = 0x3  # option subtypes; RFC 8684 §8
+ADD_ADDR: Final = 0x3  # option subtypes; RFC 8684 §7.2
 REMOVE_ADDR: Final = 0x4
 PRIO: Final = 0x5
 

@@ -18,7 +18,7 @@ from mptcp.wire.options import Option, compute_written
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
-DSS: Final = 0x2  # option subtype; RFC 8684 §8
+DSS: Final = 0x2  # option subtype; RFC 8684 §7.2
 
 DATA_FIN: Final = 0x10  # flags F, m, M, a, A; RFC 8684 §3.3 [R8684-3.3-02]
 WIDE_DSN: Final = 0x08

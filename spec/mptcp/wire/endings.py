@@ -1,4 +1,4 @@
-"""MP_FAIL, MP_FASTCLOSE, MP_TCPRST and MP_EXPERIMENTAL: RFC 8684 §3.7, §3.5, §3.6, §8."""
+"""MP_FAIL, MP_FASTCLOSE, MP_TCPRST and MP_EXPERIMENTAL: RFC 8684 §3.7, §3.5, §3.6, §7.2."""
 
 from typing import Final, final
 
@@ -8,7 +8,7 @@ from mptcp.parameters import KEY_LENGTH, MPTCP_OPTION, OPTION_SPACE
 from mptcp.wire.octets import emit_64, u64
 from mptcp.wire.options import Option
 
-FAIL: Final = 0x6  # option subtypes; RFC 8684 §8
+FAIL: Final = 0x6  # option subtypes; RFC 8684 §7.2
 FAST_CLOSE: Final = 0x7
 TCP_RESET: Final = 0x8
 EXPERIMENTAL: Final = 0xF

@@ -12,7 +12,7 @@ from mptcp.parameters import KEY_LENGTH, MPTCP_OPTION
 from mptcp.wire.octets import emit_16, emit_32, u16, u32
 from mptcp.wire.options import Option
 
-CAPABLE: Final = 0x0  # option subtypes; RFC 8684 §8
+CAPABLE: Final = 0x0  # option subtypes; RFC 8684 §7.2
 JOIN: Final = 0x1
 
 CHECKSUM_REQUIRED: Final = 0x80  # flags A, B, C and H of MP_CAPABLE; RFC 8684 §3.1
