@@ -1,0 +1,123 @@
+"""Where a clause is named: in the margin of the code, in the marker of a test, in the list of a theorem."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+ID = re.compile(r"R\d{4}-[0-9A-Z]+(?:\.\d+)*-\d{2,3}")
+MARGIN = re.compile(rf"\[({ID.pattern})\]")
+MARKER = "pytest.mark.clause"
+LISTS = {"clause", "clauses"}  # how a theorem calls its list of clauses
+
+Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Citation:
+    """An id where it stands: the file from the root, the line, and what is there ("" for the file itself)."""
+
+    id: str
+    path: str
+    line: int
+    name: str
+
+
+def find_code(root: Path) -> Iterator[Citation]:
+    """The margins of spec/mptcp, and the verdicts that carry an id."""
+    for path, text in read_all(root, "spec/mptcp"):
+        if ID.search(text) is None:
+            continue
+        tree = ast.parse(text)
+        lines = enumerate(text.splitlines(), 1)
+        found = [(id, line) for line, words in lines for id in MARGIN.findall(words)]
+        found += [
+            (node.value, node.lineno)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value)
+        ]
+        for id, line in sorted(set(found), key=lambda one: one[1]):
+            yield Citation(id, path, line, find_name(tree, line))
+
+
+def find_tests(root: Path) -> Iterator[Citation]:
+    """The markers of the tests, wherever pytest lets them stand."""
+    for path, text in read_all(root, "tests"):
+        if MARKER not in text:
+            continue
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == MARKER:
+                for id in read_literals(node.args):
+                    yield Citation(id, path, node.lineno, find_name(tree, node.lineno))
+
+
+def find_theorems(root: Path) -> Iterator[Citation]:
+    """The lists of clauses in calls (of a class or a decorator) of the claims."""
+    for path, text in read_all(root, "proofs/mptcp_proofs"):
+        if ID.search(text) is None:
+            continue
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                lists = [one.value for one in node.keywords if one.arg in LISTS]
+                for one in lists:
+                    for part in ast.walk(one):
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                            yield Citation(part.value, path, node.lineno, find_theorem(tree, node))
+
+
+def find_theorem(tree: ast.Module, call: ast.Call) -> str:
+    """What a theorem is called: its ``name``, or the string it begins with, or what it stands at."""
+    given = [one.value for one in call.keywords if one.arg == "name"] + call.args[:1]
+    for one in given:
+        if isinstance(one, ast.Constant) and isinstance(one.value, str):
+            return one.value
+    return find_name(tree, call.lineno)
+
+
+def read_all(root: Path, folder: str) -> Iterator[tuple[str, str]]:
+    """The Python files below ``folder``: path from the root, and text."""
+    for path in sorted((root / folder).rglob("*.py")):
+        yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+
+
+def read_literals(nodes: list[ast.expr]) -> Iterator[str]:
+    """The strings among ``nodes``, and in the tuples and lists there; anything else as it is written."""
+    for node in nodes:
+        if isinstance(node, (ast.Tuple, ast.List)):
+            yield from read_literals(node.elts)
+        elif isinstance(node, ast.Constant):
+            yield str(node.value)
+        else:
+            yield ast.unparse(node)
+
+
+def find_name(tree: ast.Module, line: int) -> str:
+    """The function, class or constant around ``line``, decorators and the comment above included."""
+    names: list[str] = []
+    body = tree.body
+    while (node := find_statement(body, line)) is not None:
+        if isinstance(node, DEFINITIONS):
+            names.append(node.name)
+            body = node.body
+        else:
+            if not names:
+                names += name_targets(node)
+            break
+    return ".".join(names)
+
+
+def find_statement(body: list[ast.stmt], line: int) -> ast.stmt | None:
+    """The statement of ``body`` on ``line``, or else the first below it."""
+    return next((node for node in body if (node.end_lineno or node.lineno) >= line), None)
+
+
+def name_targets(node: ast.stmt) -> list[str]:
+    """What an assignment assigns to; nothing for any other statement."""
+    if isinstance(node, ast.Assign):
+        return [ast.unparse(node.targets[0])]
+    return [ast.unparse(node.target)] if isinstance(node, ast.AnnAssign) else []
