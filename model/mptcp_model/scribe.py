@@ -186,8 +186,8 @@ class Scribe(State):
         """One option, short; "" for padding."""
         if isinstance(option, Dss):
             return self.spell_dss(option, self.origins[way, back], self.origins.get((back, way)))
-        if isinstance(option, Fail):
-            return f"MP_FAIL(at {self.origins[way, back].count_data(option.dsn, True)})"
+        if isinstance(option, Fail) and (back, way) in self.origins:
+            return f"MP_FAIL(at {self.origins[back, way].count_data(option.dsn, True)})"
         return spell_option(option)
 
     def spell_dss(self, dss: Dss, origin: Origin, other: Origin | None) -> str:
@@ -274,6 +274,8 @@ def spell_rest(option: Option) -> str:
         return f"REMOVE_ADDR({', '.join(str(one) for one in option.ids)})"
     if isinstance(option, (Prio, PrioV0)):
         return f"MP_PRIO({'backup' if option.backup else 'regular'})"
+    if isinstance(option, Fail):
+        return f"MP_FAIL({option.dsn})"
     if isinstance(option, FastClose):
         return f"MP_FASTCLOSE({option.key.hex()})"
     if isinstance(option, TcpReset):

@@ -351,9 +351,9 @@ def test_branch() -> None:
 def test_branch_of_a_host() -> None:
     """A whole Host can be copied and keyed: the twin goes on as the original does."""
     network = two_hosts(path(LINES["loss"]))
-    converse(network, Sender(octets(200_000)), Echo(), until=150 * MILLISECOND)
-    machine = network.machines["client"]
-    original, twin = machine.host, machine.host.copy()
+    converse(network, Sender(octets(200_000)), Echo(), until=50 * MILLISECOND)
+    original = network.machines["client"].host
+    twin = original.copy()
     assert twin.key() == original.key()
     assert hash(twin.key()) == hash(original.key())
     now = original.deadline()

@@ -68,6 +68,7 @@ class TwoHosts(RuleBasedStateMachine):
     @initialize(one=choices, two=choices, family=st.sampled_from([ipv4, ipv6]))
     def begin(self, one: Choices, two: Choices, family: Any) -> None:
         self.now: Micros = 0
+        self.is_healed = False
         self.channel: list[tuple[int, bytes]] = []
         self.story: list[Packet | Note] = [Note(0, f"client {one!r}"), Note(0, f"server {two!r}")]
         forth, back = IdealStream("client to server"), IdealStream("server to client")
@@ -204,6 +205,7 @@ class TwoHosts(RuleBasedStateMachine):
         assert not end.is_over or end.error == "own", "told twice that it is over"
         end.is_over = True
         if isinstance(event, Aborted):
+            self.demand(not self.is_healed or event.error != "timed out", "timed out on a good channel")
             self.give_up(end, event.error)
         else:
             assert end.is_closed, "Closed although the user did not close"
@@ -259,6 +261,7 @@ class TwoHosts(RuleBasedStateMachine):
         """The channel heals, the users read all and close: everything comes through."""
         if not self.is_begun():
             return
+        self.is_healed = True
         if not any(end.is_open or end.error for end in self.ends):
             self.run_on(lambda: any(end.is_open or end.error for end in self.ends))
         for side in (0, 1):

@@ -5,20 +5,15 @@ import pytest
 from mptcp.events import Accepted, Established, Readable
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.options import MaximumSegmentSize, NoOperation, Option, Timestamps, Unknown, WindowScale
-from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
+from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment, parse_options
 from mptcp_model.dialogue import Peer
 from mptcp_model.situations import established, established_actively, listening, syn_received, syn_sent
 
 
-class Garbage(Option):
-    """Octets that are no option."""
-
-    def __init__(self, octets: bytes) -> None:
-        self.octets = octets
-
-    def emit(self) -> bytes:
-        """The octets."""
-        return self.octets
+def read_options(octets: str) -> tuple[Option, ...]:
+    """Octets of an option area, in hexadecimal digits, as options that write themselves down again."""
+    area = bytes.fromhex(octets)
+    return parse_options(area, 0, len(area), SYN)
 
 
 def find_timestamps(segment: Segment) -> Timestamps:
@@ -108,9 +103,9 @@ def test_unknown_options_anywhere() -> None:
 def test_broken_options(octets: str) -> None:
     """A length of 0, 1, or beyond the header does no damage: the connection goes on."""
     user, peer = listening()
-    peer.sends(SYN, options=[MaximumSegmentSize(700), Garbage(bytes.fromhex(octets))])
+    peer.sends(SYN, options=[MaximumSegmentSize(700), *read_options(octets)])
     peer.expects(SYN | ACK)
-    peer.sends(ACK, text=b"hello", options=[Garbage(bytes.fromhex(octets))])
+    peer.sends(ACK, text=b"hello", options=read_options(octets))
     peer.skips()
     user.hears(Accepted)
     peer.sends(ACK, text=b"hello", seq=1)
@@ -202,7 +197,7 @@ def test_windows_are_scaled_when_active() -> None:
 @pytest.mark.clause("R7323-2.3-02")
 def test_shift_of_at_most_14() -> None:
     """A shift above 14 counts as 14."""
-    user, peer = established(options=[MaximumSegmentSize(1_000), Garbage(b"\x03\x03\xff\x01")], window=1)
+    user, peer = established(options=[MaximumSegmentSize(1_000), Unknown(3, b"\xff")], window=1)
     user.writes(bytes(30_000))
     assert sum(one.text_length for one in peer.skips()) <= 1 << 14
     user.hears_nothing()
