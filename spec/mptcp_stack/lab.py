@@ -53,20 +53,21 @@ class Lab:
     """A network namespace of our own. Raises OSError, in one sentence, without the right to make one."""
 
     def __init__(self, sysctls: Mapping[str, str] | None = None) -> None:
-        sweep(PREFIX)
         self.name: Final = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
         self._owner: Final = os.getpid()
         self._devices: list[Device] = []
         self._peers: list[Peer] = []
-        self._open = True
-        self._lock: Final = Lock(self.name)
-        _watch(self)
+        self._open = False
         try:
+            sweep(PREFIX)
+            self._lock: Final = Lock(self.name)
+            self._open = True
+            _watch(self)
             create(self.name)
             call_inside(self.name, lambda: network.prepare({**SYSCTLS, **(sysctls or {})}))
         except PermissionError as error:
             self.close()
-            raise PermissionError(error.errno, "a network namespace needs root (or CAP_SYS_ADMIN)") from error
+            raise PermissionError(error.errno, "a lab needs root (or CAP_SYS_ADMIN)") from error
         except BaseException:
             self.close()
             raise

@@ -20,6 +20,7 @@ CLONE_DEVICE: Final = "/dev/net/tun"
 TUNSETIFF: Final = 0x400454CA
 IFF_TUN: Final = 0x0001  # packets without a link layer
 IFF_NO_PI: Final = 0x1000  # and without the four octets of packet information
+LONGEST_NAME: Final = 15  # octets; the kernel would cut it silently
 QUEUE_LENGTH: Final = 10_000  # packets the kernel keeps for us; with its default of 500 it drops bursts
 
 
@@ -59,6 +60,8 @@ def _open(
         raise OSError(error.errno, f"cannot open {path}: {explain(error.errno)}") from error
     try:
         label = "" if "%" in name else f" {name}"
+        if len(name.encode()) > LONGEST_NAME:
+            raise OSError(errno.EINVAL, f"cannot open a TUN interface{label}: the name is too long")
         request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
         try:
             answer = fcntl.ioctl(descriptor, TUNSETIFF, request)
