@@ -8,6 +8,8 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from mptcp.choices import ACCEPT, REFUSE, REQUIRE, Choices
+from mptcp.parameters import MILLISECOND
 from mptcp.values import Text
 from mptcp.wire import ip, segment
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
@@ -299,3 +301,28 @@ def reports(draw: st.DrawFn) -> Report:
         return TooBig(draw(u16 if len(source) == 4 else u32), quote)
     code = draw(u8.filter(lambda code: code != 4 or len(source) == 16))
     return Unreachable(code, quote)
+
+
+# -- choices ------------------------------------------------------------------------------------
+
+
+@st.composite
+def choices(draw: st.DrawFn) -> Choices:
+    """Every freedom taken in every way; times and sizes that a short run can live with."""
+    receive_buffer = draw(st.sampled_from([1_500, 20_000, 100_000, 4 << 20]))
+    return Choices(
+        multipath=draw(st.booleans()),
+        checksum=draw(st.sampled_from([REFUSE, ACCEPT, REQUIRE])),
+        join_initial_address=draw(st.booleans()),
+        syn_attempts_with_mptcp=draw(st.integers(0, 3)),
+        receive_buffer=receive_buffer,
+        send_buffer=receive_buffer * draw(st.integers(1, 4)),
+        window_scaling=draw(st.booleans()),
+        timestamps=draw(st.booleans()),
+        minimum_rto=draw(st.sampled_from([1, 200, 1_000])) * MILLISECOND,
+        syn_attempts=draw(st.integers(4, 8)),
+        retransmissions=draw(st.integers(8, 15)),
+        delayed_ack=draw(st.sampled_from([0, 1, 40, 500])) * MILLISECOND,
+        nagle=draw(st.booleans()),
+        mtu=draw(st.sampled_from([1_280, 1_500, 9_000, 65_535])),
+    )
