@@ -30,7 +30,7 @@ from mptcp.subflow.control import NEVER
 from mptcp.subflow.state import State
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Address, Micros, Port, Record, Value
-from mptcp.wire import ip
+from mptcp.wire import icmp, ip
 from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment, emit
 from mptcp.wire.segment import parse as parse_segment
 
@@ -119,7 +119,10 @@ class Host(Record):
         """One IP packet came. ``checked``: the device vouches for its TCP checksum. Never raises."""
         try:
             datagram = ip.parse(packet)
-            if datagram.protocol != TCP or datagram.destination not in self.addresses:
+            if datagram.destination not in self.addresses:
+                return
+            if datagram.protocol != TCP:
+                self.arrive_icmp(icmp.parse(packet, datagram), now)
                 return
             segment = parse_segment(packet, datagram, checked)  # [R9293-3.1-04]
         except Malformed as malformed:
@@ -166,6 +169,17 @@ class Host(Record):
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
         connection = self.create(listener.handle, four, listener.choices, now)
         self.arrive(connection, segment, now)
+
+    def arrive_icmp(self, report: icmp.TooBig | icmp.Unreachable | None, now: Micros) -> None:
+        """A router's word on one of our segments [R9293-3.9.2.2-01]; of anything else it is not."""
+        if not isinstance(report, icmp.Unreachable):
+            return
+        quote = report.quote
+        four = (quote.source, quote.source_port, quote.destination, quote.destination_port)
+        connection = self.connections.get(self.by_tuple.get(four, 0))
+        if connection is not None:
+            connection.arrive_unreachable(report.code, quote.sequence, now)
+            self.touch(connection)
 
     def answer(self, segment: Segment | None) -> None:
         """Queue a RST that belongs to no connection."""

@@ -167,8 +167,8 @@ def test_closed_has_no_clock(state: tcp.State) -> None:
 @pytest.mark.clause("R8684-3.3.3-13")
 def test_over_means_both_data_fins() -> None:
     """The states in which both DATA_FINs are acknowledged are those the figure ends with."""
-    assert {M.M_TIME_WAIT, M.M_CLOSED} == data.OVER
-    assert {M.M_OPENING, M.M_ESTAB, M.M_CLOSE_WAIT} == data.MAY_WRITE
+    assert {M.M_TIME_WAIT, M.M_CLOSED} == set(data.OVER)
+    assert {M.M_OPENING, M.M_ESTAB, M.M_CLOSE_WAIT} == set(data.MAY_WRITE)
 
 
 @pytest.mark.parametrize("state", T, ids=lambda one: one.name)

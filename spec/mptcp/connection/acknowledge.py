@@ -7,7 +7,7 @@ from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
 from mptcp.wire.dss import DataAck
 
-ACK_OF_FIN = frozenset({State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK})
+ACK_OF_FIN = (State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK)
 
 
 def move(control: Control, signal: Signal, now: Micros) -> None:

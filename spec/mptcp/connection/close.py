@@ -9,7 +9,7 @@ from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.timers import compute_backoff
 from mptcp.values import Micros
 
-HALF_CLOSED = frozenset({SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK})
+HALF_CLOSED = (SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK)
 
 
 def close(control: Control, now: Micros) -> None:

@@ -135,6 +135,11 @@ class Connection(Record):
         close.progress(control, now)
         return None
 
+    def arrive_unreachable(self, code: int, sequence: int, now: Micros) -> None:
+        """ICMP says that the first subflow's segment with ``sequence`` could not be delivered."""
+        self.control.branches[0].subflow.arrive_unreachable(code, sequence, now)
+        close.progress(self.control, now)
+
     def settle(self, branch: Branch, before: SubflowState, arrival: Arrival, now: Micros) -> None:
         """The handshake of the first subflow went a step on (RFC 8684 §3.1)."""
         control = self.control

@@ -20,7 +20,7 @@ from mptcp.values import Micros, Text
 from mptcp.wire.dss import Mapping
 
 MAPPINGS_AHEAD = 16  # of text in no segment yet; ours
-DATA_FIN_TAKEN = frozenset({State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2})
+DATA_FIN_TAKEN = (State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2)
 
 
 def compute_dsn(control: Control, mapping: Mapping) -> int:

@@ -78,8 +78,8 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
     State.M_CLOSED: {},
 }
 
-OVER: Final = frozenset({State.M_TIME_WAIT, State.M_CLOSED})
+OVER: Final = (State.M_TIME_WAIT, State.M_CLOSED)
 """Both DATA_FINs are acknowledged, or nothing more will come of it [R8684-3.3.3-13]."""
 
-MAY_WRITE: Final = frozenset({State.M_OPENING, State.M_ESTAB, State.M_CLOSE_WAIT})
+MAY_WRITE: Final = (State.M_OPENING, State.M_ESTAB, State.M_CLOSE_WAIT)
 """The application has not closed its direction."""

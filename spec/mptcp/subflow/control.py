@@ -33,6 +33,7 @@ class Control(Record):
         "remote_port",
         "state",
         "error",
+        "is_unreachable",
         # send sequence variables
         "iss",
         "snd_una",
@@ -115,6 +116,7 @@ class Control(Record):
         self.remote = remote
         self.remote_port = remote_port
         self.state = State.CLOSED
+        self.is_unreachable = False  # ICMP said so while we were opening
         self.error = ""  # why it ended, when not by FINs: refused, reset, timed out
 
         self.iss = iss  # initial send sequence number, 32 bits

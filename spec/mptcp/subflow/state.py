@@ -100,21 +100,20 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
     },
 }
 
-SYNCHRONIZED: Final = frozenset(
-    {
-        State.ESTABLISHED,
-        State.FIN_WAIT_1,
-        State.FIN_WAIT_2,
-        State.CLOSE_WAIT,
-        State.CLOSING,
-        State.LAST_ACK,
-        State.TIME_WAIT,
-    }
+# Tuples: membership is by identity, where a set would hash the name each time.
+SYNCHRONIZED: Final = (
+    State.ESTABLISHED,
+    State.FIN_WAIT_1,
+    State.FIN_WAIT_2,
+    State.CLOSE_WAIT,
+    State.CLOSING,
+    State.LAST_ACK,
+    State.TIME_WAIT,
 )
 """The states in which both initial sequence numbers are known and acknowledged (RFC 9293 §3.3.2)."""
 
-MAY_SEND_TEXT: Final = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
+MAY_SEND_TEXT: Final = (State.ESTABLISHED, State.CLOSE_WAIT)
 """The states in which SEND queues text that goes out at once (RFC 9293 §3.10.2)."""
 
-MAY_RECEIVE_TEXT: Final = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2})
+MAY_RECEIVE_TEXT: Final = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)
 """The states in which segment text is taken (RFC 9293 §3.10.7.4, seventh)."""

@@ -5,7 +5,7 @@ from mptcp.congestion.controller import Controller
 from mptcp.journal import Journal
 from mptcp.parameters import MAXIMUM_WINDOW
 from mptcp.subflow import arrive as arriving
-from mptcp.subflow import timers, transmit
+from mptcp.subflow import timers, transmit, unreachable
 from mptcp.subflow.arrival import Arrival, Kind, Plan, Terms
 from mptcp.subflow.control import NO_OFFSET, Control
 from mptcp.subflow.negotiate import begin, compute_mss
@@ -84,6 +84,10 @@ class Subflow(Record):
     def arrive(self, segment: Segment, is_signal: bool, now: Micros) -> Arrival:
         """SEGMENT ARRIVES. ``is_signal``: it must not count as a duplicate acknowledgment."""
         return arriving.arrive(self.tcb, segment, is_signal, now)
+
+    def arrive_unreachable(self, code: int, sequence: int, now: Micros) -> None:
+        """ICMP "unreachable" with ``code`` quotes our segment ``sequence`` (RFC 9293 §3.9.2.2)."""
+        unreachable.arrive(self.tcb, code, sequence, now)
 
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""

@@ -113,7 +113,10 @@ def expire_retransmission(tcb: Control, now: Micros) -> None:
     limit = tcb.choices.syn_attempts if is_opening else tcb.choices.retransmissions
     tcb.journal.note(now, tcb.name, "retransmission timeout", str(tcb.retries))
     if tcb.retries >= limit:
-        end(tcb, "timed out", now)  # [R9293-3.8.3-01] R2; [R9293-3.8.3-03] the SYN's too
+        # [R9293-3.9.1.8-01] a router's word is the better explanation
+        end(
+            tcb, "unreachable" if tcb.is_unreachable and is_opening else "timed out", now
+        )  # [R9293-3.8.3-01] R2; [R9293-3.8.3-03] the SYN's too
         return
     if is_opening:
         tcb.syn_lost = True
