@@ -143,10 +143,19 @@ class Lab:
         env: Mapping[str, str] | None = None,
     ) -> "subprocess.Popen[str]":
         """Start a command inside; it is ended with the lab at the latest."""
-        return call_inside(
-            self.name,
-            lambda: subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, text=True),
-        )
+
+        def start() -> "subprocess.Popen[str]":
+            return subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=env,
+                encoding="utf-8",
+                errors="replace",
+            )
+
+        return call_inside(self.name, start)
 
     def peer(self, *arguments: str) -> Peer:
         """Start a kernel program inside, as ``python -m mptcp_stack.peers`` takes its arguments."""

@@ -1,0 +1,111 @@
+"""Octets between connections and files."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from mptcp_stack.copying import Tally, call_aside, copy_both_ways, open_sink, open_source, write_all
+from mptcp_stack.streams import open_connection, start_server
+
+
+def test_call_aside_returns_and_raises() -> None:
+    """What a function returns or raises on its thread arrives here."""
+
+    async def main() -> None:
+        assert await call_aside(lambda: 1 + 1) == 2
+        with pytest.raises(ZeroDivisionError):
+            await call_aside(lambda: 1 // 0)
+
+    asyncio.run(main())
+
+
+def test_nobody_waits_for_a_call_aside() -> None:
+    """A read that never returns keeps nobody from leaving."""
+    reading, writing = os.pipe()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await call_aside(lambda: os.read(reading, 1))
+
+    asyncio.run(main())
+    os.write(writing, b"x")
+    os.close(writing)
+
+
+def test_tally() -> None:
+    """Octets, SHA-256, and the speed between the first octet and the last."""
+    seen: list[int] = []
+    tally = Tally(seen.append)
+    assert (tally.octets, tally.seconds, tally.megabits_per_second) == (0, 0, 0)
+    tally.add(b"abc")
+    assert tally.megabits_per_second == 0
+    tally.add(b"def")
+    assert tally.octets == 6
+    assert tally.sha256 == hashlib.sha256(b"abcdef").hexdigest()
+    assert seen == [3, 6]
+
+
+def test_files(tmp_path: Path) -> None:
+    """A plain file knows its size, and a sink begins anew."""
+    (tmp_path / "one").write_bytes(b"abc")
+    source = open_source(tmp_path / "one")
+    assert source.size() == 3
+    sink = open_sink(tmp_path / "one")
+    assert sink.size() == 0
+    write_all(sink.descriptor, b"xy")
+    assert os.pread(source.descriptor, 10, 0) == b"xy"
+    source.close()
+    sink.close()
+    assert open_source(None).size() is None
+    with pytest.raises(FileNotFoundError):
+        open_source(tmp_path / "none")
+
+
+def test_copies_both_ways(run: Any, pair: Any, tmp_path: Path) -> None:
+    """A file there and what comes back here; each side counts what it saw."""
+    octets = Random(8).randbytes(1_000_000)
+    (tmp_path / "there").write_bytes(octets)
+    sent, received = Tally(), Tally()
+
+    async def reverse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read())[::-1])
+        writer.close()
+
+    async def main() -> None:
+        source, sink = open_source(tmp_path / "there"), open_sink(tmp_path / "back")
+        async with pair() as both:
+            await start_server(reverse, port=80, stack=both.right)
+            reader, writer = await open_connection("10.0.0.2", 80, stack=both.left)
+            await copy_both_ways(reader, writer, source, sink, sent, received)
+            writer.close()
+        source.close()
+        sink.close()
+
+    run(main())
+    assert (tmp_path / "back").read_bytes() == octets[::-1]
+    assert (sent.octets, received.octets) == (1_000_000, 1_000_000)
+    assert sent.sha256 == hashlib.sha256(octets).hexdigest()
+    assert received.sha256 == hashlib.sha256(octets[::-1]).hexdigest()
+
+
+def test_failure_of_either_way_ends_both(run: Any, pair: Any, tmp_path: Path) -> None:
+    """A peer that resets: the copy fails with what the connection says, and nobody is left waiting."""
+
+    async def main() -> None:
+        sink = open_sink(tmp_path / "back")
+        async with pair() as both:
+            await start_server(lambda r, w: w.transport.abort(), port=80, stack=both.right)
+            reader, writer = await open_connection("10.0.0.2", 80, stack=both.left)
+            with pytest.raises(ConnectionResetError):
+                await copy_both_ways(reader, writer, None, sink, Tally(), Tally())
+            writer.close()
+            assert len(asyncio.all_tasks()) == 1
+        sink.close()
+
+    run(main())
