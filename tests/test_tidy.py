@@ -29,7 +29,7 @@ LEVELS = (
     (1, "wire", "octets checksum ip icmp options handshake dss addresses endings segment budget"),
     (1, ".", "keys chance intervals queue"),
     (2, "congestion", "controller newreno"),
-    (3, "subflow", "state arrival control timers negotiate recovery acknowledge arrive transmit subflow"),
+    (3, "subflow", "state arrival control timers negotiate recovery acknowledge arrive unreachable transmit subflow"),
     (4, "scheduler", "scheduler lowest_rtt"),
     (4, "paths", "manager"),
     (5, ".", "events"),
