@@ -42,6 +42,13 @@ def generate(octets: int, seed: int) -> Iterator[bytes]:
         yield chunk
 
 
+def repeat(seconds: float) -> Iterator[bytes]:
+    """Zeros, for so long."""
+    chunk, end = bytes(4 * CHUNK), time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield chunk
+
+
 def read_chunks(stream: BinaryIO) -> Iterator[bytes]:
     """A file, a chunk at a time."""
     while chunk := stream.read(CHUNK):
@@ -101,8 +108,10 @@ class Program:
         return connection
 
     def send(self, handle: socket.socket) -> None:
-        """Send a file, or so many octets by chance."""
-        if self.options.file:
+        """Send a file, or so many octets by chance, or the same ones over and over for some seconds."""
+        if self.options.seconds:
+            self.send_all(handle, repeat(self.options.seconds))
+        elif self.options.file:
             with open(self.options.file, "rb") as stream:
                 self.send_all(handle, read_chunks(stream))
         else:
@@ -231,6 +240,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--octets", type=int, default=1, help="how many to send")
     parser.add_argument("--seed", type=int, default=1, help="of what is sent by chance")
     parser.add_argument("--file", help="send this file instead")
+    parser.add_argument("--seconds", type=float, default=0, help="send zeros for so long instead")
     parser.add_argument("--out", help="save what is received here")
     parser.add_argument("--limit", type=int, help="stop receiving after so many octets")
     parser.add_argument(

@@ -189,6 +189,19 @@ def test_we_refuse(lab: Lab, talk: Any, kind: tuple[str, ...]) -> None:
     talk(lab, main)
 
 
+def test_nothing_is_routed_there(lab: Lab, talk: Any) -> None:
+    """The kernel says that there is no way: OSError, soon."""
+
+    async def main(stack: Stack) -> None:
+        for nowhere in ("192.0.2.1", "2001:db8::1"):
+            with pytest.raises(OSError, match="cannot be reached") as caught:
+                async with asyncio.timeout(10):
+                    await open_connection(nowhere, 80, stack=stack)
+            assert caught.value.errno == errno.EHOSTUNREACH
+
+    talk(lab, main)
+
+
 @pytest.mark.clause("R8684-3.2-34")
 def test_join_is_refused(lab: Lab, talk: Any) -> None:
     """The kernel wants a second subflow: it is told no, and the connection goes on with one."""

@@ -1,0 +1,167 @@
+"""Bulk transfer with the kernel over a plain TUN interface, beside what bounds it, all in one run.
+
+Beside our stack, on both builds: the kernel's own MPTCP over a veth pair with and without segmentation
+offload, and a bare Python loop that only carries packets between two TUN interfaces, each with a kernel
+behind it. One connection, MTU 1500, reno, MPTCP without checksums; the peers are the kernel's MPTCP under
+small Python programs. ``python tests/bench/bench_tun.py`` prints the table, as root; the ratios are
+the point, since machines differ and this one may be busy.
+"""
+
+import asyncio
+import json
+import os
+import select
+import statistics
+import subprocess
+import sys
+import time
+
+import mptcp
+from mptcp_stack.lab import Lab
+from mptcp_stack.stack import Stack
+from mptcp_stack.streams import open_connection, start_server
+from mptcp_stack.tun import open_tun
+
+SPAN = 2.0  # seconds of one transfer
+ROUNDS = 3  # the median counts
+QUIET = ("--no-hash",)
+FLOW = (*QUIET, "--seconds", str(SPAN))
+
+
+def compute_speed(octets: int, seconds: float) -> float:
+    """Mbit/s."""
+    return octets * 8 / 1e6 / seconds
+
+
+def clock_to_us(lab: Lab) -> float:
+    """The kernel sends, we receive."""
+
+    async def main() -> float:
+        done = asyncio.get_running_loop().create_future()
+
+        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            octets, began = 0, time.monotonic()
+            while chunk := await reader.read(1 << 18):
+                octets += len(chunk)
+            done.set_result(compute_speed(octets, time.monotonic() - began))
+            writer.close()
+
+        async with Stack(lab.open_tun()) as stack:
+            await start_server(take, port=8000, stack=stack, limit=1 << 20)
+            peer = lab.peer("send", "--connect", "10.77.0.2", "8000", *FLOW)
+            speed: float = await done
+            await peer.report()
+            return speed
+
+    return asyncio.run(main())
+
+
+def clock_from_us(lab: Lab) -> float:
+    """We send, the kernel receives."""
+
+    async def main() -> float:
+        async with Stack(lab.open_tun()) as stack:
+            peer = lab.peer("receive", "--listen", "10.77.0.1", "8000", *QUIET)
+            await peer.ready()
+            _, writer = await open_connection("10.77.0.1", 8000, stack=stack)
+            chunk, end = bytes(1 << 18), time.monotonic() + SPAN
+            while time.monotonic() < end:
+                writer.write(chunk)
+                await writer.drain()
+            writer.close()
+            report = await peer.report()
+            return compute_speed(report["received"], report["seconds"])
+
+    return asyncio.run(main())
+
+
+def clock_veth(offload: bool) -> float:
+    """The kernel with itself, from one namespace to another."""
+    with Lab() as lab, Lab() as far:
+        lab.join(far, offload=offload)
+        server = lab.peer("receive", "--listen", "10.78.0.1", "8000", *QUIET)
+        server.wait_ready()
+        client = far.peer("send", "--connect", "10.78.0.1", "8000", *FLOW)
+        report = server.wait_report()
+        client.wait_report()
+        return compute_speed(report["received"], report["seconds"])
+
+
+def clock_loop() -> float:
+    """The kernel with itself, and between two TUN interfaces nothing but read and write."""
+    with Lab() as lab, Lab() as far:
+        near = open_tun("tun0", ours=(), theirs=("10.79.0.1/24",), namespace=lab.name)
+        away = open_tun("tun0", ours=(), theirs=("10.79.0.2/24",), namespace=far.name)
+        server = lab.peer("receive", "--listen", "10.79.0.1", "8000", *QUIET)
+        server.wait_ready()
+        client = far.peer("send", "--connect", "10.79.0.1", "8000", *FLOW)
+        carry({near.fileno(): away.fileno(), away.fileno(): near.fileno()}, server.process)
+        report = server.wait_report()
+        client.wait_report()
+        near.close()
+        away.close()
+        return compute_speed(report["received"], report["seconds"])
+
+
+def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
+    """Write to the one what is read from the other, until a process has ended."""
+    poll = select.poll()
+    for one in roads:
+        poll.register(one, select.POLLIN)
+    while until.poll() is None:
+        for one, _ in poll.poll(50):
+            for _ in range(64):
+                try:
+                    os.write(roads[one], os.read(one, 65_600))
+                except BlockingIOError:
+                    break
+
+
+def clock_us() -> dict[str, float]:
+    """Our two rows on this build."""
+    with Lab() as lab:
+        return {
+            "kernel to us": statistics.median(clock_to_us(lab) for _ in range(ROUNDS)),
+            "us to kernel": statistics.median(clock_from_us(lab) for _ in range(ROUNDS)),
+        }
+
+
+def clock_interpreted() -> dict[str, float]:
+    """The same on the interpreted build, in a process of its own."""
+    answer = subprocess.run(
+        [sys.executable, __file__, "--json"],
+        env={**os.environ, "MPTCP_PURE": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    row: dict[str, float] = json.loads(answer.stdout)
+    return row
+
+
+def main() -> None:
+    """Print the table."""
+    if os.geteuid() != 0:
+        print("bench_tun: needs root for network namespaces; not run")
+        return
+    if "--json" in sys.argv:
+        print(json.dumps(clock_us()))
+        return
+    rows: list[tuple[str, float]] = [
+        (f"{name}, {mptcp.build()}", speed) for name, speed in clock_us().items()
+    ]
+    if mptcp.build() == "compiled":
+        rows += [(f"{name}, interpreted", speed) for name, speed in clock_interpreted().items()]
+    loop = statistics.median(clock_loop() for _ in range(ROUNDS))
+    rows += [
+        ("a bare loop between two TUN interfaces", loop),
+        ("kernel to kernel, veth, GSO off", statistics.median(clock_veth(False) for _ in range(ROUNDS))),
+        ("kernel to kernel, veth, GSO on", statistics.median(clock_veth(True) for _ in range(ROUNDS))),
+    ]
+    print(f"MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, median of {ROUNDS}")
+    print(f"{'':42}{'Mbit/s':>10}{'of the bare loop':>20}")
+    for name, speed in rows:
+        print(f"{name:42}{speed:10.0f}{speed / loop:20.2f}")
+
+
+if __name__ == "__main__":
+    main()
