@@ -34,7 +34,14 @@ from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64, compute
 from mptcp.values import Address, Micros, Port, Text
 from mptcp.wire import ip, segment
 from mptcp.wire.dss import DataAck, Dss, Mapping
-from mptcp.wire.handshake import CHECKSUM_REQUIRED, HMAC_SHA256, CapableAck, CapableData, CapableSynAck
+from mptcp.wire.handshake import (
+    CHECKSUM_REQUIRED,
+    HMAC_SHA256,
+    CapableAck,
+    CapableData,
+    CapableSyn,
+    CapableSynAck,
+)
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, FIN, PSH, SYN, Segment
 from mptcp_model.ladder import Note, draw
@@ -399,9 +406,10 @@ class Peer:
         if one.flags & SYN:
             self.host_isn = one.sequence
         for option in one.options:
+            if isinstance(option, (CapableSyn, CapableSynAck)):
+                self.checksum = self.checksum or bool(option.flags & CHECKSUM_REQUIRED)
             if isinstance(option, CapableSynAck):
                 self.host_key = option.key
-                self.checksum = self.checksum or bool(option.flags & CHECKSUM_REQUIRED)
             elif isinstance(option, (CapableAck, CapableData)):
                 self.host_key = option.sender_key
         self.inbox.append(Heard(when, one))

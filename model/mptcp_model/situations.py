@@ -87,7 +87,7 @@ def syn_sent(multipath: bool = False, ipv6: bool = False, **choices: Any) -> Sce
     else:
         story.user.connects(PEER_IPV4, local=HOST_IPV4)
         peer = story.meets(PEER_IPV4, 80, HOST_IPV4, 40_000)
-    peer.expects(SYN, seq=0, options=[CapableSyn(1, HMAC_SHA256)] if multipath else [])
+    peer.expects(SYN, seq=0, options=[CapableSyn] if multipath else [])
     return story.user, peer
 
 

@@ -65,8 +65,13 @@ choices = st.builds(
 class TwoHosts(RuleBasedStateMachine):
     """Ends 0 (opens) and 1 (listens); ``channel`` holds (to which end, packet) in the order sent."""
 
-    @initialize(one=choices, two=choices, family=st.sampled_from([ipv4, ipv6]))
-    def begin(self, one: Choices, two: Choices, family: Any) -> None:
+    @initialize(
+        one=choices,
+        two=choices,
+        family=st.sampled_from([ipv4, ipv6]),
+        is_open=st.sampled_from([True, True, False]),
+    )
+    def begin(self, one: Choices, two: Choices, family: Any, is_open: bool) -> None:
         self.now: Micros = 0
         self.is_healed = False
         self.channel: list[tuple[int, bytes]] = []
@@ -80,6 +85,8 @@ class TwoHosts(RuleBasedStateMachine):
         server.host.listen(None, 80)
         client.connection = client.host.connect(family(0, 1), family(0, 2), 80, self.now)
         self.settle(0)
+        while is_open and self.channel:
+            self.arrive(*self.channel.pop(0))
 
     # -- users ----------------------------------------------------------------------------------
     @rule(side=st.sampled_from([0, 1]), length=st.sampled_from([1, 10, 1_000, 1_500, 5_000, 60_000]))
@@ -310,7 +317,7 @@ class TwoHosts(RuleBasedStateMachine):
 
 
 TwoHosts.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

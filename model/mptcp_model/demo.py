@@ -1,0 +1,142 @@
+"""The sub-command `mptcp demo`: a file over Multipath TCP, in a simulated network and to this kernel.
+
+sent                                the file, of octets by chance, the same each time
+simulated, .pcap, .png              what came, the packets, and the picture of the simulated network
+kernel/, kernel-checksums/          what came, the packets and the outcome of the kernel's exchanges
+kernel.png                          their picture
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import mptcp
+from mptcp_model.demonstration import kernel, pictures
+from mptcp_model.demonstration.kernel import Exchange
+from mptcp_model.demonstration.simulation import LINE_IN_WORDS, Simulation, simulate
+from mptcp_model.demonstration.telling import Telling
+from mptcp_model.demonstration.transfer import Transfer, compute_sha256, write_source
+from mptcp_model.plot import read_samples
+
+OCTETS = 20_000_000
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--out", help="Where to leave files, packets and pictures.")] = Path(
+        "build/demo"
+    ),
+    octets: Annotated[int, typer.Option("--octets", min=1, help="Octets of the file.")] = OCTETS,
+    alone: Annotated[bool, typer.Option("--simulated", help="The simulated network alone.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The outcome as JSON on standard output, the rest on error.")
+    ] = False,
+) -> None:
+    """Move a file over Multipath TCP, in a simulated network and to this kernel, and draw it.
+
+    The simulated network needs nothing. To and from the kernel, over TUN, needs root, /dev/net/tun and
+    the kernel's MPTCP; where one of them is missing that part is left out, and said so.
+
+    The exit status is 0 if every file that was received is the one that was sent.
+    """
+    began = time.monotonic()
+    telling = Telling(to_stderr=as_json)
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "sent"
+    write_source(source, octets)
+    telling.begin(source)
+    simulation = show_simulation(telling, source, folder)
+    left_out = "only the simulated network was asked for" if alone else kernel.find_obstacle()
+    exchanges: list[Exchange] = []
+    if left_out is None:
+        exchanges = [show_exchange(telling, source, folder, checksum) for checksum in (False, True)]
+        with telling.console.status("drawing"):
+            pictures.draw_exchanges(exchanges, folder / "kernel.png")
+    elif not alone:
+        telling.head("To and from this machine's kernel")
+        telling.say(f"Left out: {left_out}.")
+    transfers = [simulation.transfer, *(one for some in exchanges for one in some.transfers)]
+    faults = simulation.transfer.find_faults() + [one for some in exchanges for one in some.find_faults()]
+    telling.show_table(transfers)
+    telling.show_witness(exchanges)
+    files = list_files(folder, exchanges)
+    seconds = time.monotonic() - began
+    telling.end(files, faults, seconds)
+    if as_json:
+        print(json.dumps(summarize(transfers, exchanges, left_out, files, faults, seconds)))
+    raise typer.Exit(1 if faults else 0)
+
+
+def show_simulation(telling: Telling, source: Path, folder: Path) -> Simulation:
+    """The simulated part, told as it goes."""
+    telling.head(f"Two of our hosts in a simulated network: {LINE_IN_WORDS}")
+    octets, began = source.stat().st_size, time.monotonic()
+    with telling.bars(octets, "client → server") as watch:
+        simulation = simulate(source, folder, watch)
+    seconds, link = time.monotonic() - began, simulation.link
+    telling.draw_ladder(simulation.packets)
+    telling.say(
+        f"{link.packets:,} packets from the client, {link.lost} lost by chance, {link.overflowed} in the "
+        f"full queue; {simulation.transfer.seconds:.2f} seconds there took {seconds:.1f} here."
+    )
+    title = f"{octets / 1e6:g} MB over Multipath TCP in a simulated network: {LINE_IN_WORDS}"
+    with telling.console.status("drawing"):
+        samples = read_samples(simulation.packets)
+        pictures.draw_simulation(samples, simulation.windows, folder / "simulated.png", title)
+    return simulation
+
+
+def show_exchange(telling: Telling, source: Path, folder: Path, checksum: bool) -> Exchange:
+    """An exchange with the kernel, told as it goes."""
+    telling.head(f"To and from this machine's kernel, over TUN, checksums {'on' if checksum else 'off'}")
+    with telling.bars(source.stat().st_size, "kernel → us", "us → kernel") as watch:
+        place = folder / ("kernel-checksums" if checksum else "kernel")
+        exchange = kernel.exchange(source, place, checksum, watch)
+    telling.draw_ladder(exchange.select(1))
+    for one in exchange.transfers:
+        telling.say(f"{one.what}: {one.seconds:.2f} seconds, {one.megabits_per_second:.0f} Mbit/s")
+    return exchange
+
+
+def list_files(folder: Path, exchanges: Sequence[Exchange]) -> list[Path]:
+    """The packets and pictures that are left."""
+    files = [folder / "simulated.png", folder / "simulated.pcap"]
+    if exchanges:
+        files.append(folder / "kernel.png")
+    places = [folder / ("kernel-checksums" if one.checksum else "kernel") for one in exchanges]
+    return files + [place / "packets.pcap" for place in places if (place / "packets.pcap").exists()]
+
+
+def summarize(
+    transfers: Sequence[Transfer],
+    exchanges: Sequence[Exchange],
+    left_out: str | None,
+    files: Sequence[Path],
+    faults: Sequence[str],
+    seconds: float,
+) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    return {
+        "build": mptcp.build(),
+        "seconds": round(seconds, 3),
+        "transfers": [
+            {
+                "what": one.what,
+                "octets": one.octets,
+                "seconds": one.seconds,
+                "mbit_per_second": round(one.megabits_per_second, 3),
+                "sent_sha256": compute_sha256(one.sent),
+                "received_sha256": compute_sha256(one.received) if one.received.exists() else None,
+                "mptcp": one.multipath,
+                "checksum": one.checksum,
+            }
+            for one in transfers
+        ],
+        "counters": {"checksums on" if one.checksum else "checksums off": one.counters for one in exchanges},
+        "left_out": left_out,
+        "files": [str(path) for path in files],
+        "faults": list(faults),
+    }

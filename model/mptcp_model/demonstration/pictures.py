@@ -1,0 +1,102 @@
+"""The pictures that the demonstration leaves: time, sequence and congestion windows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mptcp.parameters import MILLISECOND
+from mptcp_model.demonstration.kernel import Exchange
+from mptcp_model.plot import MEBI, MICROS_PER_SECOND, RED, Sample, draw_samples, draw_windows, read_samples
+from mptcp_model.simulated.network import Window
+
+DOTS_PER_INCH: Final = 100
+BEFORE: Final = 50 * MILLISECOND  # of the close-up, before the first segment that was sent again
+AFTER: Final = 75 * MILLISECOND
+
+
+def draw_simulation(samples: Sequence[Sample], windows: Sequence[Window], path: Path, title: str) -> None:
+    """The whole run with its congestion window, and the first loss and its repair close up."""
+    figure = make_figure(11, 6, title)
+    grid = figure.add_gridspec(2, 2, height_ratios=(2, 1), width_ratios=(3, 2))
+    whole, close = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[:, 1])
+    below = figure.add_subplot(grid[1, 0], sharex=whole)
+    draw_samples(whole, samples)
+    draw_windows(below, windows)
+    near = choose_close_up(samples)
+    draw_samples(close, near)
+    again = [one for one in near if one.again]
+    ends = [(one.start + one.length) / MEBI for one in again]
+    close.plot([one.when / MICROS_PER_SECOND for one in again], ends, "o", color=RED, markersize=6)
+    finish(whole, "all of it", "")
+    finish(below, "congestion window", "seconds")
+    repaired = any(one.again for one in samples)
+    finish(close, "the first losses and their repair" if repaired else "the beginning", "seconds")
+    if near:
+        mark(whole, near)
+    save(figure, path)
+
+
+def choose_close_up(samples: Sequence[Sample]) -> list[Sample]:
+    """What happened around the first segment that was sent again, or else at the beginning."""
+    first = next((one.when for one in samples if one.again), BEFORE)
+    return [one for one in samples if first - BEFORE <= one.when <= first + AFTER]
+
+
+def mark(axes: Axes, near: Sequence[Sample]) -> None:
+    """A frame around what is shown close up."""
+    ends = [one.start + one.length for one in near if one.length] or [0]
+    left, low = near[0].when / MICROS_PER_SECOND, min(ends) / MEBI
+    width = near[-1].when / MICROS_PER_SECOND - left
+    frame = Rectangle((left, low), width, max(ends) / MEBI - low, fill=False, color=RED, zorder=5)
+    axes.add_patch(frame)
+
+
+def draw_exchanges(exchanges: Sequence[Exchange], path: Path, title: str) -> None:
+    """A column for each exchange: from the kernel, to the kernel, and our congestion window."""
+    figure = make_figure(11, 8, title)
+    grid = figure.subplots(3, len(exchanges), squeeze=False, height_ratios=(2, 2, 1))
+    for column, exchange in enumerate(exchanges):
+        samples = read_samples(exchange.packets)
+        for flow, (axes, transfer) in enumerate(zip(grid[:2, column], exchange.transfers, strict=True)):
+            some = [one for one in samples if one.flow == flow]
+            draw_samples(axes, rebase(some, some[0].when if some else 0))
+            checksums = f"checksums {'on' if exchange.checksum else 'off'}"
+            finish(axes, f"{transfer.what}, {checksums}: {transfer.megabits_per_second:.0f} Mbit/s", "")
+        begun = next((one.when for one in samples if one.flow == 1), 0)
+        below = grid[2, column]
+        draw_windows(below, [one._replace(when=one.when - begun) for one in exchange.windows])
+        below.set_xlim(grid[1, column].get_xlim())
+        finish(below, "our congestion window", "seconds")
+    save(figure, path)
+
+
+def rebase(samples: Sequence[Sample], origin: int) -> list[Sample]:
+    """The same, with ``origin`` as time 0."""
+    return [one._replace(when=one.when - origin) for one in samples]
+
+
+def make_figure(width: float, height: float, title: str) -> Figure:
+    """An empty figure of that size in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    return figure
+
+
+def finish(axes: Axes, title: str, below: str) -> None:
+    """Title, axis and a quiet look."""
+    axes.set_title(title, fontsize="medium", loc="left")
+    axes.set_xlabel(below)
+    axes.grid(color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the PNG."""
+    figure.savefig(path, dpi=DOTS_PER_INCH)
