@@ -29,7 +29,8 @@ class Chance(Record):
         """The next ``length`` octets, at most 32."""
         assert 0 < length <= 32
         self.counter += 1
-        # [R8684-3.1-12] a key cannot be predicted by third parties; [R9293-3.4.1-02] nor an ISN
+        # [R8684-3.1-12] a key cannot be predicted by third parties, [R8684-3.1-17] which is all that is
+        # asked of it; [R9293-3.4.1-02] nor can an ISN
         return hmac.digest(self.seed, self.counter.to_bytes(8, "big"), hashlib.sha256)[:length]
 
     def draw_number(self) -> int:

@@ -98,7 +98,7 @@ class Host(Record):
         self.connections: dict[int, Connection] = {}
         self.listeners: dict[int, Listener] = {}
         self.by_tuple: dict[FourTuple, int] = {}
-        self.by_token: dict[int, int] = {}
+        self.by_token: dict[int, int] = {}  # local ones only [R8684-3.1-14] [R8684-1.3-02]
         self.opening: dict[int, int] = {}  # listener: its connections in SYN-RECEIVED
         self.next_handle = 1
         ports = LAST_EPHEMERAL - FIRST_EPHEMERAL + 1
@@ -420,7 +420,10 @@ class Host(Record):
         return handle
 
     def draw_key(self) -> tuple[bytes, int]:
-        """A key and its token, which no other connection has [R8684-3.1-13] [R8684-3.1-15]."""
+        """A key and its token, which no other connection has.
+
+        [R8684-3.1-11] [R8684-3.1-13] [R8684-3.1-15]
+        """
         while True:
             key = self.chance.draw(KEY_LENGTH)
             token = compute_token(key)

@@ -1,7 +1,7 @@
 """Sequence numbers: circles on the wire, straight lines inside.
 
 On the wire a sequence number is a residue: modulo 2**32 for TCP (RFC 9293 §3.4), modulo 2**64
-for the data sequence space (RFC 8684 §3.3.1). Inside this code it is an *offset*: the distance
+for the data sequence space (RFC 8684 §3.3.1) [R8684-2.4-01]. Inside this code it is an *offset*: the distance
 from the initial number of its stream, which never wraps. Offset 0 is the octet that the SYN takes
 (the ISN, or the IDSN for data), offset 1 is the first octet of text, so that a subflow's offset is
 at the same time its relative subflow sequence number (SSN) of RFC 8684 §3.3.1.
@@ -66,7 +66,10 @@ def compute_offset_32(initial: int, number: int, near: int) -> int:
 
 
 def compute_wire_64(initial: int, offset: int) -> int:
-    """The 64-bit DSN of the octet at ``offset`` of the data stream that begins at ``initial``."""
+    """The 64-bit DSN of the octet at ``offset`` of the data stream that begins at ``initial``.
+
+    ``initial`` is the IDSN and not 0, so that missing first octets show. [R8684-3.3.1-30]
+    """
     return (initial + offset) & MASK_64
 
 

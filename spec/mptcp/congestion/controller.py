@@ -20,7 +20,10 @@ class Window(Record):
 
 
 def compute_initial_window(mss: int) -> int:
-    """IW in octets: ten segments, and not more than 14,600 octets or two segments (RFC 6928 §2)."""
+    """IW in octets: ten segments, and not more than 14,600 octets or two segments (RFC 6928 §2).
+
+    Where RFC 5681 [R5681-3.1-02] has two to four.
+    """
     return min(INITIAL_WINDOW_SEGMENTS * mss, max(2 * mss, INITIAL_WINDOW_FLOOR))
 
 

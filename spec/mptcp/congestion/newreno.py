@@ -12,7 +12,10 @@ def compute_reduced(flight: int, mss: int) -> int:
 
 @final
 class NewReno(Controller):
-    """Slow start, congestion avoidance, and halving on loss (RFC 5681)."""
+    """Slow start, congestion avoidance, and halving on loss (RFC 5681), and nothing bolder.
+
+    [R5681-3-01] [R5681-3.1-01] [R9293-3.8.2-01]
+    """
 
     FIELDS = ()
 
@@ -22,7 +25,7 @@ class NewReno(Controller):
             window.cwnd += min(acked, window.mss)  # [R5681-3.1-06] at most SMSS per ACK
             return
         # [R5681-3.1-06] at most SMSS per round trip: one for each cwnd of octets acknowledged
-        window.acked += acked
+        window.acked += acked  # [R5681-3.1-07] small steps add up: none is rounded to nothing
         if window.acked >= window.cwnd:
             window.acked -= window.cwnd
             window.cwnd += window.mss

@@ -35,7 +35,10 @@ def is_window_growth(ack: int, window: int, snd_edge: int) -> bool:
 
 
 def take_data_ack(control: Control, ack: DataAck, window: int, now: Micros) -> None:
-    """``window`` is the segment's, octets, scaled; counted from this Data ACK [R8684-3.3.2-04]."""
+    """``window`` is the segment's, octets, scaled; counted from this Data ACK [R8684-3.3.2-04].
+
+    A segment without Data ACK does not come here, and its window says nothing [R8684-3.3.2-05].
+    """
     offset = compute_data_ack(control, ack)
     if offset > control.snd_nxt:
         control.journal.note(now, control.name, "Data ACK of what was never sent")
@@ -52,7 +55,9 @@ def advance(control: Control, offset: int, now: Micros) -> None:
     control.has_data_ack = True
     control.snd_una = offset
     control.snd_rtx = max(control.snd_rtx, offset)
-    # [R8684-3.3.6-06] a subflow keeps its own reference until it has its own acknowledgment
+    # [R8684-3.3.6-06] [R8684-3.3.2-07] a subflow keeps its own reference until it has its own
+    # acknowledgment, and goes on sending it [R8684-3.3.6-01]; that alone frees nothing here
+    # [R8684-3.3.2-06] [R8684-4-02]
     control.snd_queue.release(min(offset, control.snd_queue.end))
     control.retries = 0
     control.retransmit_at = NEVER

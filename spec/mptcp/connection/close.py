@@ -40,7 +40,10 @@ def progress(control: Control, now: Micros) -> None:
 
 
 def send_data_fin(control: Control) -> None:
-    """The DATA_FIN leaves, by itself, once all data has left [R8684-3.3.3-04]."""
+    """The DATA_FIN leaves, by itself, once all data has left [R8684-3.3.3-04].
+
+    No FIN comes with it [R8684-3.3.3-07].
+    """
     if (
         control.snd_fin != NO_OFFSET
         and control.snd_nxt == control.snd_fin

@@ -121,7 +121,7 @@ class Connection(Record):
         if arrival.verdict is Verdict.RESET:
             if control.mode is Mode.MULTIPATH and abort.has_fast_close(control, arrival.options):
                 abort.take_fast_close(control, now)
-        elif arrival.verdict is Verdict.ACCEPTED:
+        elif arrival.verdict is Verdict.ACCEPTED:  # [R8684-3-07] options count on what TCP accepted
             if before not in SYNCHRONIZED:
                 self.settle(branch, before, arrival, now)
             if control.mode is Mode.MULTIPATH:
@@ -167,7 +167,7 @@ class Connection(Record):
         for option in arrival.options:
             if isinstance(option, Dss):
                 control.is_confirmed = True  # [R8684-3.1-22] whoever sends DSS has our key
-                if option.ack is not None:
+                if option.ack is not None:  # [R8684-3.3.2-11]
                     has_data_ack = True
                     acknowledge.take_data_ack(control, option.ack, arrival.window, now)
                 if option.mapping is not None and control.mode is Mode.MULTIPATH:
@@ -183,7 +183,10 @@ class Connection(Record):
         self.check_path(branch, arrival, has_data_ack, now)
 
     def take_capable_data(self, branch: Branch, option: CapableData, arrival: Arrival, now: Micros) -> None:
-        """MP_CAPABLE as the first mapping, as often as it comes [R8684-3.1-26] [R8684-3.1-29]."""
+        """MP_CAPABLE as the first mapping, as often as it comes [R8684-3.1-26] [R8684-3.1-29].
+
+        It is as good as a DSS [R8684-3.1-28], and acknowledged like one [R8684-3.1-27].
+        """
         control = self.control
         if control.is_initiator:
             return

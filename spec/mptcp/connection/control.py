@@ -1,7 +1,7 @@
 """The MPTCP control block: the variables of RFC 8684 appendix C.
 
 A record without behaviour. All data sequence variables are offsets: 0 is the octet that MP_CAPABLE
-takes (the IDSN), 1 the first octet of data (numbers.py).
+takes (the IDSN), 1 the first octet of data (numbers.py). [R8684-3.1-62]
 """
 
 from enum import Enum
@@ -141,24 +141,24 @@ class Control(Record):
         self.remote_key = b""
         self.remote_token = 0
         self.remote_idsn = 0
-        self.checksum = False  # [R8684-3.1-47] one decision for both directions
-        self.peer_refuses_joins = False  # flag C was received
+        self.checksum = False  # [R8684-3.1-47] [R8684-C.1.1-02] one decision for both directions
+        self.peer_refuses_joins = False  # flag C was received [R8684-3.1-37]
         self.is_asked = False  # the last SYN from the peer had MP_CAPABLE
         self.has_sent_key = False  # MP_CAPABLE with both keys has left
         self.is_asking = False  # we made the peer say something, to see whether it says it with DSS
         self.is_confirmed = False  # the peer is known to have our key
 
-        self.snd_una = 1  # oldest octet without Data ACK
-        self.snd_nxt = 1  # next to be mapped for the first time
+        self.snd_una = 1  # oldest octet without Data ACK [R8684-C.1.2-01]
+        self.snd_nxt = 1  # next to be mapped for the first time [R8684-C.1.2-02]
         self.snd_rtx = 1  # next to be mapped again; snd_nxt when nothing is
         self.snd_edge = 1  # right edge of the peer's connection-level window
-        self.snd_queue = Queue(1)  # written, and not yet acknowledged at data level
+        self.snd_queue = Queue(1)  # written, and not yet acknowledged at data level [R8684-3.3.6-04]
         self.snd_fin = NO_OFFSET  # offset of our DATA_FIN once the application closed
         self.snd_shift = 0  # of the first subflow, to read windows with
         self.has_data_ack = False  # a Data ACK of something that we sent has come
         self.is_short = False  # the last write was cut short
 
-        self.rcv_nxt = 1  # next expected
+        self.rcv_nxt = 1  # next expected, right after the IDSN [R8684-3.1-61] [R8684-C.1.3-01]
         self.rcv_edge = 1  # right edge of the window we announced: never retreats
         self.rcv_held = Intervals(1)  # data out of order
         self.rcv_ready = Queue(1)  # data in order, for the application

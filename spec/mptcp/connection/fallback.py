@@ -7,7 +7,10 @@ from mptcp.values import Micros
 
 
 def fall_back(control: Control, reason: str, now: Micros) -> None:
-    """Plain TCP from here on, for ever [R8684-3.7-30]; ``reason`` is for people."""
+    """Plain TCP from here on, for ever [R8684-3.7-30]; ``reason`` is for people.
+
+    Nobody is asked: the stream goes on. [R8684-1.1-03] [R8684-3.7-01] [R8684-3.7-02] [R8684-6-02]
+    """
     if control.mode is Mode.PLAIN:
         return
     control.journal.note(now, control.name, "fallback", reason)

@@ -1,4 +1,4 @@
-"""MP_CAPABLE: the handshake of the first subflow (RFC 8684 §3.1)."""
+"""MP_CAPABLE: the handshake of the first subflow (RFC 8684 §3.1) [R8684-3.1-01] [R8684-2.1-01]."""
 
 from mptcp.choices import REFUSE, REQUIRE
 from mptcp.connection.control import Control, Mode
@@ -19,14 +19,14 @@ from mptcp.wire.handshake import (
 )
 from mptcp.wire.options import Option
 
-VERSION = 1
+VERSION = 1  # [R8684-3.1-02] the highest that we speak
 CRYPTO = 0x1F  # flags D to H
 NO_CAPABLE = "the peer does not speak MPTCP"
 
 
 def compute_flags(control: Control, wants_checksum: bool) -> int:
     """The flags of our MP_CAPABLE [R8684-3.1-34] [R8684-3.1-38] [R8684-3.1-39]."""
-    flags = HMAC_SHA256
+    flags = HMAC_SHA256  # [R8684-3.1-49] all that we know
     if wants_checksum:
         flags |= CHECKSUM_REQUIRED
     if not control.choices.join_initial_address:
@@ -35,7 +35,7 @@ def compute_flags(control: Control, wants_checksum: bool) -> int:
 
 
 def compute_syn_option(control: Control, tcb: Tcb) -> tuple[Option, ...]:
-    """MP_CAPABLE for our SYN; after some lost ones it goes without [R8684-3.1-57]."""
+    """MP_CAPABLE for our SYN; after some lost ones it goes without [R8684-3.1-56] [R8684-3.1-57]."""
     if control.mode is Mode.PLAIN or tcb.retries >= control.choices.syn_attempts_with_mptcp:
         return ()
     # [R8684-3.1-10] nothing but the version and the flags
@@ -57,7 +57,10 @@ def compute_ack_option(control: Control) -> CapableAck:
 
 
 def compute_data_option(control: Control, length: int, checksum: int | None) -> CapableData:
-    """MP_CAPABLE for the first data: it stands in for the mapping [R8684-3.1-23] [R8684-3.1-25]."""
+    """MP_CAPABLE for the first data: it stands in for the mapping [R8684-3.1-23] [R8684-3.1-25].
+
+    The keys go on all of it, so that no loss of one packet loses them. [R8684-3.1-21] [R8684-2.1-02]
+    """
     flags = compute_flags(control, control.checksum)
     return CapableData(VERSION, flags, control.local_key, control.remote_key, length, checksum)
 
@@ -113,7 +116,10 @@ def take_syn_again(control: Control, options: tuple[Option, ...]) -> None:
 
 
 def take_syn_ack(control: Control, options: tuple[Option, ...], now: Micros) -> None:
-    """The initiator reads the SYN/ACK: MPTCP from here, or plain TCP [R8684-3.1-53]."""
+    """The initiator reads the SYN/ACK: MPTCP from here, or plain TCP [R8684-3.1-53].
+
+    At once and on this connection [R8684-3.1-05].
+    """
     if control.mode is Mode.PLAIN:
         return
     capable: CapableSynAck | None = None

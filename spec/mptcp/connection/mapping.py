@@ -11,6 +11,8 @@ from mptcp.values import Value
 class Run(Value):
     """``length`` octets at subflow offset ``ssn`` are those at data offset ``dsn``, for good.
 
+    [R8684-3.3.1-03]
+
     ``checksum`` is that of the mapping on the wire, None where checksums are not in use;
     ``wire_length`` is the data-level length it was announced with, a DATA_FIN included.
     """

@@ -113,7 +113,8 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
         run = find(branch.received, inbound.start)
         if run is None:
             if not branch.received or branch.received[0].ssn >= inbound.end:
-                break  # [R8684-3.3.1-18] without mapping there is no Data ACK
+                # [R8684-3.3.1-18] without mapping there is no Data ACK,
+                break  # [R8684-3.3.1-17] though the subflow has acknowledged
             # [R8684-3.3.1-19] mapped text has come behind it, so its own mapping was lost: the peer
             # hears no Data ACK and sends the data again
             control.journal.note(now, control.name, "text without mapping dropped", str(inbound.start))

@@ -34,8 +34,23 @@ def compute_window(control: Control) -> int:
     return free if free - announced >= step else max(announced, 0)
 
 
+def compute_announced(window: int, free: int, shift: int) -> int:
+    """``window`` octets as the field can say them: in units of 1 << ``shift`` (RFC 7323 §2.3).
+
+    Rounded up, so that the right edge stays; but down where that would promise more than one unit over
+    the ``free`` octets of the buffer, or octets that come one by one would push the edge on for ever.
+    The edge that was once announced is honoured all the same [R7323-2.4-01].
+    """
+    unit = 1 << shift
+    up = (window + unit - 1) & -unit
+    return up if up <= free + unit else window & -unit
+
+
 def note_window(control: Control, branch: Branch, segment: Segment) -> None:
-    """Remember how far the peer may send, now that ``segment`` has told it: from the Data ACK on."""
+    """Remember how far the peer may send, now that ``segment`` has told it: from the Data ACK on.
+
+    [R8684-4-05]
+    """
     shift = 0 if segment.flags & SYN else branch.subflow.tcb.rcv_shift
     control.rcv_edge = max(control.rcv_edge, control.rcv_nxt + (segment.window << shift))
 
@@ -52,10 +67,11 @@ def schedule(control: Control, now: Micros) -> None:
         waiting = stop - offset
         if waiting <= 0 or is_waiting_for_key(control):
             return
+        allowed = waiting
         if control.mode is Mode.MULTIPATH:
-            allowed = min(waiting, control.snd_edge - offset, LARGEST_MAPPING)  # [R8684-3.3.5-05]
-        else:
-            allowed = waiting
+            allowed = min(waiting, LARGEST_MAPPING)
+            if not is_again:
+                allowed = min(allowed, control.snd_edge - offset)  # [R8684-3.3.5-05]
         index, length = choose(control, waiting, allowed, now)
         if index < 0:
             return
@@ -112,7 +128,7 @@ def assign(control: Control, branch: Branch, offset: int, length: int) -> None:
     if control.mode is Mode.MULTIPATH:
         ssn = tcb.snd_queue.end
         checksum: int | None = None
-        if control.checksum:
+        if control.checksum:  # [R8684-3.3.1-09]
             number = compute_wire_64(control.local_idsn, offset)
             checksum = compute_dss_checksum(number, ssn & MASK_32, length, text)
         branch.sent.append(Run(ssn, offset, length, length, checksum))
@@ -150,11 +166,16 @@ def compute_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
             options = compute_ack_options(control)
     elif control.mode is Mode.PLAIN:
         options = compute_plain_options(control, branch, plan)
-    return Terms(compute_window(control), options, limit)
+    shift = 0 if plan.kind is Kind.SYN else tcb.rcv_shift
+    free = control.choices.receive_buffer - len(control.rcv_ready)
+    return Terms(compute_announced(compute_window(control), free, shift), options, limit)
 
 
 def compute_data_ack(control: Control) -> DataAck:
-    """Cumulative, and always wide: right for data of either width [R8684-3.3.2-01] [R8684-3.3.2-02]."""
+    """Cumulative, and always wide: right for data of either width [R8684-3.3.2-01] [R8684-3.3.2-02].
+
+    It is on every segment [R8684-3.3.2-09]; that numbers may be narrow [R8684-3.3.1-23] is not used.
+    """
     return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)
 
 
@@ -163,6 +184,7 @@ def compute_text_option(control: Control, run: Run) -> Option:
     if control.is_initiator and not control.is_confirmed:
         control.has_sent_key = True
         return compute_data_option(control, run.wire_length, run.checksum)
+    # [R8684-3.3.1-25] [R8684-3.3.1-26] always wide: no rate wraps it
     number = compute_wire_64(control.local_idsn, run.dsn)
     mapping = Mapping(number, True, run.ssn & MASK_32, run.wire_length, run.checksum, False)
     return Dss(compute_data_ack(control), mapping)

@@ -15,7 +15,7 @@ class LowestRtt(Scheduler):
         """See ``Scheduler.pick``; the first of equals wins."""
         best: Candidate | None = None
         for candidate in candidates:
-            # [R8684-3.3.8-03] a backup subflow carries nothing while another can
+            # [R8684-3.3.8-03] [R8684-3.3.8-06] a backup subflow carries nothing while another can
             if (
                 best is None
                 or (best.is_backup and not candidate.is_backup)

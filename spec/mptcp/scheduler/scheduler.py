@@ -19,7 +19,7 @@ class Candidate(Value):
 
 
 class Scheduler(Record):
-    """Picks one of the candidates for the next mapping."""
+    """Picks one of the candidates for the next mapping: policy is local. [R8684-3.3.8-01]"""
 
     FIELDS = ()
 

@@ -1,7 +1,7 @@
 """What goes up and what comes down: verdicts, arrivals and terms.
 
 TCP never asks upward. The connection reads an ``Arrival`` after each segment and hands ``Terms``
-down with each transmit (RFC 8684 §3.3: the two levels are separate).
+down with each transmit: the two levels are separate (RFC 8684 §3.3.1 [R8684-3.3.1-16]).
 """
 
 from enum import Enum

@@ -177,7 +177,8 @@ def check_sequence(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arr
     if is_acceptable(seq, length, tcb.rcv_nxt, rcv_wnd):
         return None
     if segment.flags & RST:
-        # RST and URG count even when the window is zero: the exact RST [R9293-3.4-01]
+        # RST and URG count even when the window is zero: the exact RST, with or without text
+        # [R9293-3.4-01] [R9293-3.5.3-01]
         return None if seq == tcb.rcv_nxt else dropped("R5961-3.2-03")
     if tcb.state is State.SYN_RECEIVED and segment.flags & SYN and seq == 0:
         if segment.flags & ACK:
@@ -266,12 +267,13 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
         return ()
     offset = seq + (1 if segment.flags & SYN else 0)
     taken = 0
-    edge = tcb.rcv_edge
+    edge = tcb.rcv_edge  # [R7323-2.4-01] the farthest ever announced
     if offset > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
         edge = tcb.rcv_nxt  # too many holes for the octets between them: memory is bounded too
     for text in segment.text:
         stop = min(len(text), edge - offset)
         if stop > 0:
+            # [R9293-3.10.7.4-03] out of order too
             taken += tcb.rcv_queue.insert(offset, text if stop == len(text) else text.cut(0, stop))
         offset += len(text)
     was_waiting = tcb.rcv_queue.held > taken
@@ -279,14 +281,18 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
     tcb.rcv_nxt = max(tcb.rcv_nxt, tcb.rcv_queue.start)
     tcb.octets_received += taken
     if not ready or was_waiting:
-        tcb.ack_now = True  # [R5681-3.2-01] out of order, a copy, or the filling of a hole
+        # [R5681-3.2-01] [R9293-3.10.7.4-05] out of order, a copy, or the filling of a hole
+        tcb.ack_now = True
     else:
         wait_for_ack(tcb, taken, now)
     return ready
 
 
 def wait_for_ack(tcb: Control, taken: int, now: Micros) -> None:
-    """Acknowledge every second full-sized segment at once, the others soon (RFC 9293 §3.8.6.3)."""
+    """Acknowledge every second full-sized segment at once, the others soon (RFC 9293 §3.8.6.3).
+
+    [R5681-4.2-01]
+    """
     tcb.ack_waiting += taken
     if tcb.ack_waiting > tcb.snd_mss or tcb.choices.delayed_ack == 0:
         tcb.ack_now = True  # [R9293-3.8.6.3-03] more than one full-sized segment waits

@@ -132,7 +132,7 @@ class Control(Record):
         self.snd_fin = NO_OFFSET  # offset of our FIN once CLOSE was called
 
         self.irs = 0  # initial receive sequence number, 32 bits
-        self.rcv_nxt = 0  # next expected
+        self.rcv_nxt = 0  # next expected; each subflow has its own [R8684-3.3.4-07]
         self.rcv_edge = 0  # right edge of the window we announced: never retreats
         self.rcv_shift = 0  # Rcv.Wind.Shift of RFC 7323 §2.3
         self.scaling = False  # windows are scaled, or will be if the peer agrees
@@ -158,7 +158,7 @@ class Control(Record):
         self.rtx_nxt = 0  # next to be sent again; snd_nxt when nothing is
         self.rtx_now = False  # one segment at snd_una goes again, whatever cwnd says
         self.duplicates = 0  # duplicate acknowledgments in a row
-        self.recover = 0  # RFC 6582 §3.2
+        self.recover = 0  # the SYN's own number; RFC 6582 §3.2 [R6582-3.2-01]
         self.recovering = False  # in fast recovery
         self.probes = 0  # window probes sent since the window closed
         self.last_sent_at: Micros = 0

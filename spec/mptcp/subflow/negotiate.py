@@ -18,7 +18,10 @@ from mptcp.wire.options import MaximumSegmentSize, Option, Timestamps, WindowSca
 
 
 def compute_mss(mtu: int, address: Address) -> int:
-    """The largest text, before options, that fits a packet of ``mtu`` octets (RFC 9293 §3.7.1)."""
+    """The largest text, before options, that fits a packet of ``mtu`` octets (RFC 9293 §3.7.1).
+
+    [R9293-3.7.1-03] IP reassembles nothing here, so the device's MTU is what we can take.
+    """
     return mtu - TCP_HEADER - (IPV4_HEADER if len(address) == 4 else IPV6_HEADER)
 
 
@@ -42,7 +45,7 @@ def compute_timestamps(tcb: Control, now: Micros) -> Timestamps:
 
 def compute_syn_options(tcb: Control, now: Micros, is_answer: bool) -> tuple[Option, ...]:
     """The options of our SYN, or of our SYN/ACK, which offers only what the SYN did."""
-    # [R9293-3.1-09] [R9293-3.7.1-05] MSS is always sent
+    # [R9293-3.1-09] [R9293-3.7.1-04] [R9293-3.7.1-05] MSS is always sent, [R9293-3.2-02] only here
     options: list[Option] = [MaximumSegmentSize(compute_mss(tcb.choices.mtu, tcb.local))]
     if tcb.timestamps or (tcb.choices.timestamps and not is_answer):
         options.append(compute_timestamps(tcb, now))
@@ -60,7 +63,7 @@ def begin(tcb: Control) -> None:
 
 
 def take_syn_options(tcb: Control, options: tuple[Option, ...]) -> None:
-    """Settle the terms from the options of the peer's SYN."""
+    """Settle the terms from the options of the peer's SYN; elsewhere they mean nothing [R7323-2.2-02]."""
     # [R9293-3.7.1-01] without the option, the default
     peer_mss = DEFAULT_MSS_IPV4 if len(tcb.remote) == 4 else DEFAULT_MSS_IPV6
     scale: WindowScale | None = None

@@ -18,7 +18,7 @@ def take_duplicate(tcb: Control, now: Micros) -> None:
     """One more segment left the network, but not the one at ``snd_una``."""
     if tcb.rtx_nxt < tcb.snd_nxt or tcb.probing:
         return  # after a timeout everything goes again anyway
-    tcb.duplicates += 1
+    tcb.duplicates += 1  # [R5681-3.2-03] the first two change nothing else
     if tcb.recovering:
         tcb.window.cwnd += tcb.window.mss  # RFC 5681 §3.2, step 4
     elif tcb.duplicates == DUPLICATE_ACK_THRESHOLD and tcb.snd_una > tcb.recover:
@@ -46,7 +46,7 @@ def take_acknowledgment(tcb: Control, acked: int, now: Micros) -> None:
     flight = tcb.snd_nxt - tcb.snd_una
     if tcb.snd_una > tcb.recover:
         # [R6582-3.2-03] a full acknowledgment: back to congestion avoidance
-        window.cwnd = min(window.ssthresh, max(flight, window.mss) + window.mss)
+        window.cwnd = min(window.ssthresh, max(flight, window.mss) + window.mss)  # [R5681-3.2-05]
         tcb.recovering = False
         tcb.journal.note(now, tcb.name, "full acknowledgment")
         return

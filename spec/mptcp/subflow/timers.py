@@ -67,7 +67,7 @@ def take_sample(tcb: Control, sample: Micros) -> None:
 
 
 def start_retransmission(tcb: Control, now: Micros) -> None:
-    """(Re)start the retransmission timer (RFC 6298 §5)."""
+    """(Re)start the retransmission timer (RFC 6298 §5): nothing goes again sooner [R6298-5-01]."""
     tcb.rto_at = now + compute_backoff(tcb.rto, tcb.retries)
 
 
@@ -86,7 +86,10 @@ def tick(tcb: Control, now: Micros) -> None:
 
 
 def expire_persist(tcb: Control, now: Micros) -> None:
-    """The window stayed closed: ask again (RFC 9293 §3.8.6.1)."""
+    """The window stayed closed: ask again, for as long as it takes (RFC 9293 §3.8.6.1).
+
+    [R9293-3.8.6-02] [R9293-3.8.6.1-02]
+    """
     if tcb.snd_una == tcb.snd_queue.end:
         tcb.persist_at = NEVER  # nothing is left to ask for
         return
@@ -112,7 +115,7 @@ def expire_retransmission(tcb: Control, now: Micros) -> None:
     is_opening = tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED
     limit = tcb.choices.syn_attempts if is_opening else tcb.choices.retransmissions
     tcb.journal.note(now, tcb.name, "retransmission timeout", str(tcb.retries))
-    if tcb.retries >= limit:
+    if tcb.retries >= limit:  # [R9293-3.8.3-02] [R9293-3.8.3-07] both are choices
         # [R9293-3.9.1.8-01] a router's word is the better explanation
         end(
             tcb, "unreachable" if tcb.is_unreachable and is_opening else "timed out", now

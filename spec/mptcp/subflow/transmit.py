@@ -18,7 +18,8 @@ TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
 
 def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, cwnd: int) -> int:
     """Octets of new text that may leave: within both windows (RFC 5681 §2 [R5681-2-01])."""
-    return max(0, snd_una + min(snd_wnd, cwnd) - snd_nxt)  # [R9293-3.8.6-01] it may have shrunk
+    # [R9293-3.8.6-01] it may have shrunk: [R9293-3.8.6-04] then nothing new leaves
+    return max(0, snd_una + min(snd_wnd, cwnd) - snd_nxt)
 
 
 def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: int, nagle: bool) -> int:
@@ -33,7 +34,7 @@ def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: 
     if length == waiting and (not nagle or flight == 0 or tail == 0):
         return length  # all there is [R9293-3.7.4-02]
     if length >= mss:
-        return length - tail  # whole segments; the rest waits for company
+        return length - tail  # [R9293-3.9.1.2-04] whole segments; the rest waits for company
     if length < waiting and length >= largest // 2:
         return length  # half of the largest window
     return 0  # [R9293-3.8.6.2.1-01]
@@ -92,7 +93,7 @@ def compute_next_start(tcb: Control, now: Micros) -> int:
     if tcb.probe_now:
         return tcb.snd_una
     if tcb.rtx_nxt < tcb.snd_nxt:
-        # after a timeout: again, as cwnd allows
+        # after a timeout: again, as cwnd allows, wherever the window ends now [R9293-3.8.6-05]
         return tcb.rtx_nxt if tcb.rtx_nxt - tcb.snd_una < tcb.window.cwnd else NO_OFFSET
     unsent = tcb.snd_queue.end - tcb.snd_nxt
     if unsent > 0:
@@ -204,12 +205,13 @@ def make(
 ) -> Segment:
     """A segment at ``start``; everything it acknowledges and announces is noted."""
     shift = 0 if flags & SYN else tcb.rcv_shift
-    field = min((terms.window + (1 << shift) - 1) >> shift, MAXIMUM_WINDOW)
+    field = min(terms.window >> shift, MAXIMUM_WINDOW)
     acknowledgment = compute_wire_32(tcb.irs, tcb.rcv_nxt) if flags & ACK else 0
     if flags & ACK:
         # [R9293-3.8.6-03] the right edge never moves left
         tcb.rcv_edge = max(tcb.rcv_edge, tcb.rcv_nxt + (field << shift))
         tcb.last_ack_sent = tcb.rcv_nxt
+        # [R9293-3.10.7.4-01] [R5681-4.2-02] one acknowledgment for all that waited
         tcb.ack_now = False
         tcb.ack_waiting = 0
         tcb.ack_at = NEVER

@@ -2,6 +2,9 @@
 
 RFC 8684 appendix A counts what the usual options take. The layouts are those that Linux sends, so
 that middleboxes have seen them: timestamps behind two NOPs, MPTCP last, all on 4-octet borders.
+
+[R8684-A-02] the options of a SYN, [R8684-A-06] of the third packet and [R8684-A-04] of a segment of
+data fit; [R8684-A-08] [R8684-3.4.1-29] ADD_ADDR goes on an acknowledgment that has little else.
 """
 
 from typing import Final
@@ -80,7 +83,7 @@ def arrange_any(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
         if compute_length(padded) <= OPTION_SPACE:
             return padded
         if not _give_way_early(kept):
-            if _count(kept) <= OPTION_SPACE:
+            if _count(kept) <= OPTION_SPACE:  # [R8684-A-01]
                 return tuple(kept)
             _give_way(kept)
 
@@ -101,7 +104,7 @@ def _give_way_early(kept: list[Option]) -> bool:
             return True
     for at, option in enumerate(kept):
         if isinstance(option, Sack) and len(option.blocks) > 1:
-            kept[at] = Sack(option.blocks[:-1])
+            kept[at] = Sack(option.blocks[:-1])  # [R8684-A-07]
             return True
     return False
 

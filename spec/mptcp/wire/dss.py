@@ -72,7 +72,7 @@ class Mapping(Value):
 @final
 @mypyc_attr(acyclic=True, free_list_len=1)
 class Dss(Option):
-    """The option: a Data ACK, a mapping, or both."""
+    """The option: a Data ACK, a mapping, or both. [R8684-3.3-01]"""
 
     __match_args__ = ("ack", "mapping")
 
@@ -131,6 +131,7 @@ def parse(packet: bytes, at: "i64", length: "i64") -> Dss | None:
     """The DSS of ``length`` >= 3 octets at ``at``; None if flags and length do not agree.
 
     [R8684-3.3-03] a and m mean nothing without A and M; [R8684-3.3-05] nor does F without M.
+    Both widths are read [R8684-3.3.1-24], and one does not bind the other [R8684-3.3.1-27].
     """
     if length < 4:
         return None

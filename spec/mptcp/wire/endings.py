@@ -72,7 +72,10 @@ class TcpReset(Option):
 
 @final
 class Experimental(Option):
-    """MP_EXPERIMENTAL: ``octets`` are those behind the length; the first begins with nibble 0xF."""
+    """MP_EXPERIMENTAL: ``octets`` are those behind the length; the first begins with nibble 0xF.
+
+    [R8684-7.2-02] the subtypes 9 to 14 are nobody's, and stay Unknown.
+    """
 
     __match_args__ = ("octets",)
 

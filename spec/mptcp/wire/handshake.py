@@ -1,7 +1,8 @@
 """MP_CAPABLE and MP_JOIN: RFC 8684 §3.1, §3.2, and RFC 6824 for version 0.
 
 Both options have another layout on each packet of their three-way handshake, so each layout is a
-class of its own. SYN, ACK and the length together decide which one it is. [R8684-3.1-09]
+class of its own [R8684-3.1-08] [R8684-3.2-02]. SYN, ACK and the length together decide which one
+it is. [R8684-3.1-09]
 """
 
 from typing import Final, final
@@ -12,10 +13,10 @@ from mptcp.parameters import KEY_LENGTH, MPTCP_OPTION
 from mptcp.wire.octets import emit_16, emit_32, u16, u32
 from mptcp.wire.options import Option
 
-CAPABLE: Final = 0x0  # option subtypes; RFC 8684 §7.2
+CAPABLE: Final = 0x0  # option subtypes; RFC 8684 §7.2 [R8684-7.2-01]
 JOIN: Final = 0x1
 
-CHECKSUM_REQUIRED: Final = 0x80  # flags A, B, C and H of MP_CAPABLE; RFC 8684 §3.1
+CHECKSUM_REQUIRED: Final = 0x80  # flags A, B, C and H of MP_CAPABLE; RFC 8684 §3.1 [R8684-7.3-01]
 EXTENSIBILITY: Final = 0x40
 NO_JOIN: Final = 0x20
 HMAC_SHA256: Final = 0x01
@@ -163,7 +164,10 @@ class CapableData(Option):
 
 @final
 class JoinSyn(Option):
-    """MP_JOIN on a SYN, 12 octets: flag B, the sender's address ID, the receiver's token, a nonce."""
+    """MP_JOIN on a SYN, 12 octets: flag B, the sender's address ID, the receiver's token, a nonce.
+
+    [R8684-3.2-03]
+    """
 
     __match_args__ = ("backup", "address_id", "token", "nonce")
 
@@ -180,6 +184,7 @@ class JoinSyn(Option):
 
     def emit(self) -> bytes:
         """RFC 8684 §3.2, figure 5."""
+        # [R8684-3.2-11] the flags beside B are zero
         head = bytes((MPTCP_OPTION, 12, JOIN << 4 | int(self.backup), self.address_id))
         return head + emit_32(self.token) + self.nonce
 
@@ -231,8 +236,9 @@ def parse_capable(packet: bytes, at: int, length: int, syn: bool, ack: bool) -> 
     """
     if length < 4:
         return None
-    version, flags = packet[at + 2] & 0xF, packet[at + 3]
+    version, flags = packet[at + 2] & 0xF, packet[at + 3]  # [R8684-3.1-32]
     if syn and not ack:
+        # [R8684-3.1-04] a SYN of one version is none of the other
         if length == 4 and version > 0:
             return CapableSyn(version, flags)
         if length == 12 and version == 0:

@@ -2,6 +2,7 @@
 
 "Too big" tells the path MTU, "unreachable" that a destination cannot be reached; both quote the
 start of the packet that met the trouble, which names the subflow and the sequence number.
+Others, a source quench among them [R9293-3.9.2.2-02], say nothing.
 """
 
 from typing import Final, TypeAlias, final

@@ -46,8 +46,8 @@ TWO_NOPS: Final = 0x0101
 class Segment(Value):
     """One segment with the addresses around it. ``text_length`` is the octets of ``text``.
 
-    ``window`` is the field, not yet scaled; ``urgent`` the urgent pointer. ``options`` are all
-    that stand in the header, padding included, in their order.
+    ``window`` is the field, unsigned [R9293-3.1-01] and not yet scaled; ``urgent`` the urgent
+    pointer. ``options`` are all that stand in the header, padding included, in their order.
     """
 
     __match_args__ = (
@@ -132,7 +132,7 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
     """The segment in ``datagram``; Malformed if it is cut or damaged.
 
     ``checked``: somebody else has verified the checksum. ``version`` is the MPTCP version of the
-    connection, by which some options are read.
+    connection, by which some options are read. [R8684-1-01]
     """
     start: i64 = datagram.start
     end: i64 = datagram.end
@@ -165,8 +165,9 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
 def parse_options(
     packet: bytes, start: "i64", end: "i64", flags: int, version: int = 1
 ) -> tuple[Option, ...]:
-    """The options in ``packet[start:end]``, in their order, the padding included.
+    """The options in ``packet[start:end]`` of any segment, in their order, the padding included.
 
+    [R9293-3.1-06]
     Any octets give a tuple. Same as ``walk_options``, with the layouts of nearly every segment of
     an established connection taken at a glance: timestamps alone, or with one MPTCP option.
     """
@@ -192,7 +193,8 @@ def walk_options(packet: bytes, start: int, end: int, flags: int, version: int) 
 
     [R9293-3.1-08] Where a length is 0, 1 or reaches beyond the end, the walk ends and the rest is
     kept as a Leftover: what was legal before it holds, and a segment is not lost for an option
-    that nobody could read.
+    that nobody could read. Options begin at any octet [R9293-3.2-01], and all but the two of one
+    octet have a length [R9293-3.1-10].
     """
     found: list[Option] = []
     at = start
@@ -220,7 +222,7 @@ def walk_options(packet: bytes, start: int, end: int, flags: int, version: int) 
 def parse_multipath(packet: bytes, at: "i64", length: "i64", flags: int, version: int) -> Option:
     """The MPTCP option of ``length`` >= 2 octets at ``at``; Unknown if it is not legal. RFC 8684 §3.
 
-    The subtype decides. [R8684-3-02]
+    The subtype decides [R8684-3-01]; what fits no layout is skipped [R8684-3-02].
     """
     option: Option | None = None
     if length > 2:
@@ -284,7 +286,7 @@ def emit(
     else:
         tcp = _emit_tcp(segment, offset, 0, area)
         total = compute_text_sum(segment.text, compute_sum(tcp, 0, offset, total))
-        tcp = _emit_tcp(segment, offset, compute_checksum(total), area)
+        tcp = _emit_tcp(segment, offset, compute_checksum(total), area)  # [R9293-3.1-03]
     return Outgoing(ip + tcp, segment.text, segment_size)
 
 
