@@ -53,8 +53,9 @@ def demo(
     exchanges: list[Exchange] = []
     if left_out is None:
         exchanges = [show_exchange(telling, source, folder, checksum) for checksum in (False, True)]
+        title = f"{octets / 1e6:g} MB over Multipath TCP, from and to the kernel by way of a TUN interface"
         with telling.console.status("drawing"):
-            pictures.draw_exchanges(exchanges, folder / "kernel.png")
+            pictures.draw_exchanges([one for one in exchanges if one.transfers], folder / "kernel.png", title)
     elif not alone:
         telling.head("To and from this machine's kernel")
         telling.say(f"Left out: {left_out}.")
@@ -95,7 +96,8 @@ def show_exchange(telling: Telling, source: Path, folder: Path, checksum: bool) 
     with telling.bars(source.stat().st_size, "kernel → us", "us → kernel") as watch:
         place = folder / ("kernel-checksums" if checksum else "kernel")
         exchange = kernel.exchange(source, place, checksum, watch)
-    telling.draw_ladder(exchange.select(1))
+    if checksum:
+        telling.draw_ladder(exchange.select(1))
     for one in exchange.transfers:
         telling.say(f"{one.what}: {one.seconds:.2f} seconds, {one.megabits_per_second:.0f} Mbit/s")
     return exchange

@@ -59,7 +59,7 @@ def mark(axes: Axes, near: Sequence[Sample]) -> None:
 def draw_exchanges(exchanges: Sequence[Exchange], path: Path, title: str) -> None:
     """A column for each exchange: from the kernel, to the kernel, and our congestion window."""
     figure = make_figure(11, 8, title)
-    grid = figure.subplots(3, len(exchanges), squeeze=False, height_ratios=(2, 2, 1))
+    grid = figure.subplots(3, max(1, len(exchanges)), squeeze=False, height_ratios=(2, 2, 1))
     for column, exchange in enumerate(exchanges):
         samples = read_samples(exchange.packets)
         for flow, (axes, transfer) in enumerate(zip(grid[:2, column], exchange.transfers, strict=True)):

@@ -8,13 +8,14 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 import mptcp
 from mptcp_model import ladder
-from mptcp_model.demonstration.kernel import Exchange, spell_counters
+from mptcp_model.demonstration.kernel import PREFIX, Exchange, spell_counters
 from mptcp_model.demonstration.transfer import Transfer, compute_sha256
 from mptcp_model.simulated.capture import Packet
 
@@ -36,12 +37,14 @@ class Telling:
         """Which build runs, and what is to be moved."""
         build = f"{mptcp.build()} build, {platform.python_implementation()} {platform.python_version()}"
         self.console.print(f"[bold]Multipath TCP (RFC 8684)[/], {build}")
+        if mptcp.build() == "interpreted":
+            self.say("The interpreted build takes its time; the compiled one is several times faster.")
         octets, total = source.stat().st_size, compute_sha256(source)
         self.say(f"The file {source} has {octets:,} octets and the SHA-256 {total[:16]}…")
 
     def head(self, words: str) -> None:
         """What comes next."""
-        self.console.print(f"\n[bold]{escape(words)}[/]")
+        self.console.print(f"\n[bold]{escape(words)}[/]", soft_wrap=True)
 
     def say(self, sentence: str) -> None:
         """A plain sentence."""
@@ -72,7 +75,7 @@ class Telling:
         rungs: list[Packet | ladder.Note] = [Packet(one.when - origin, one.octets) for one in packets]
         left_out = len(rungs) - OPENING - CLOSING
         if left_out > 0:
-            note = ladder.Note(0, f"… {left_out:,} packets more …")
+            note = ladder.Note(rungs[OPENING - 1].when, f"… {left_out:,} packets more …")
             rungs = [*rungs[:OPENING], note, *rungs[-CLOSING:]]
         width = min(max(self.console.width - MARGIN, NARROW), WIDE)
         for line in ladder.draw(rungs, width).splitlines():
@@ -100,20 +103,18 @@ class Telling:
         self.console.print(table)
 
     def show_witness(self, exchanges: Sequence[Exchange]) -> None:
-        """What the kernel counted: that MPTCP was spoken, and nothing else."""
+        """What the kernel counted: that MPTCP was spoken, and nothing of fallback or broken data."""
         for one in exchanges:
             if one.counters is None:
                 continue
             seen = {name: count for name, count in one.counters.items() if WITNESS in name and count}
+            self.say(f"\nThe kernel's counters, checksums {'on' if one.checksum else 'off'} (MPTcpExt…):")
+            self.say(f"  {spell_counters(seen)}")
             mute = {name: count for name, count in one.counters.items() if any(word in name for word in MUTE)}
-            zero = all(count == 0 for count in mute.values())
-            silent = (
-                f"all {len(mute)} of fallback, resets and broken data 0" if zero else spell_counters(mute)
-            )
-            self.say(
-                f"The kernel's witness, checksums {'on' if one.checksum else 'off'}: "
-                f"{spell_counters(seen)}; {silent}."
-            )
+            for name in [name for name, count in mute.items() if count]:
+                self.say(f"  {spell_counters({name: mute.pop(name)})}")
+            zeros = ", ".join(name.removeprefix(PREFIX) for name in mute)
+            self.console.print(Padding(f"[dim]0: {escape(zeros)}[/]", (0, 0, 0, 2)))
 
     def end(self, files: Sequence[Path], faults: Sequence[str], seconds: float) -> None:
         """Where everything lies, and whether all was well."""
