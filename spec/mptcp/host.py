@@ -129,6 +129,7 @@ class Host(Record):
             self.malformed += 1
             self.journal.note(now, "host", "malformed", malformed.reason)
             return
+        # [R9293-3.9.1.1-01] [R9293-3.9.1.1-02] what is there goes before whoever listens
         handle = self.by_tuple.get(
             (segment.destination, segment.destination_port, segment.source, segment.source_port), 0
         )

@@ -44,7 +44,7 @@ def take_data_ack(control: Control, ack: DataAck, window: int, now: Micros) -> N
         control.journal.note(now, control.name, "Data ACK of what was never sent")
         return
     if is_window_growth(offset, window, control.snd_edge):
-        control.snd_edge = offset + window
+        control.snd_edge = offset + window  # [R8684-3.3.5-02] [R8684-4-06] [R8684-C.1.2-03] for all subflows
     advance(control, offset, now)
 
 

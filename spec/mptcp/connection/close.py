@@ -168,7 +168,7 @@ def tick(control: Control, now: Micros) -> None:
                 for branch in control.branches:
                     branch.subflow.ask()
         else:
-            control.snd_rtx = control.snd_una  # [R8684-3.3.6-03]
+            control.snd_rtx = control.snd_una  # [R8684-3.3.6-03] [R8684-3.3.1-05] under a new mapping
 
 
 def give_up(control: Control, now: Micros) -> None:

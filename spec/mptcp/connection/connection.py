@@ -88,7 +88,7 @@ class Connection(Record):
         return max(length, 0)
 
     def read(self, limit: int, now: Micros) -> bytes:
-        """Up to ``limit`` octets in order; none if none are there."""
+        """Up to ``limit`` octets in order, as of any TCP [R8684-1.1-02]; none if none are there."""
         control = self.control
         ready = control.rcv_ready
         stop = min(ready.end, ready.start + limit)
@@ -166,7 +166,7 @@ class Connection(Record):
                 return
         for option in arrival.options:
             if isinstance(option, Dss):
-                control.is_confirmed = True  # [R8684-3.1-22] whoever sends DSS has our key
+                control.is_confirmed = True  # [R8684-3.1-22] [R8684-2.1-03] whoever sends DSS has our key
                 if option.ack is not None:  # [R8684-3.3.2-11]
                     has_data_ack = True
                     acknowledge.take_data_ack(control, option.ack, arrival.window, now)

@@ -94,7 +94,7 @@ def take_syn(control: Control, options: tuple[Option, ...], now: Micros) -> None
         if isinstance(option, CapableSyn):
             capable = option
         elif isinstance(option, JoinSyn):
-            fall_back(control, "MP_CAPABLE and MP_JOIN on one SYN", now)
+            fall_back(control, "MP_CAPABLE and MP_JOIN on one SYN", now)  # [R8684-3.1-52]
             return
     if control.mode is Mode.PLAIN:
         return

@@ -31,7 +31,10 @@ def compute_dsn(control: Control, mapping: Mapping) -> int:
 
 
 def compute_ssn(branch: Branch, mapping: Mapping) -> int:
-    """The subflow offset at which ``mapping`` starts: SSN counts from the SYN [R8684-3.3.1-08]."""
+    """The subflow offset at which ``mapping`` starts: SSN counts from the SYN.
+
+    [R8684-3.3.1-08] [R8684-6-08]
+    """
     near = branch.subflow.tcb.rcv_nxt
     return near + compute_signed_32(mapping.ssn - near)
 
@@ -82,7 +85,7 @@ def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: 
         passed = inbound.start - run.ssn
         run = Run(inbound.start, run.dsn + passed, run.length - passed, run.wire_length, None)
     if not is_allowed(branch.received, run):
-        reset(control, branch, REASON_MPTCP, "mapping altered", now)  # [R8684-3.3.1-04]
+        reset(control, branch, REASON_MPTCP, "mapping altered", now)  # [R8684-3.3.1-04] [R8684-3.6-12]
         return
     add(branch.received, run)
 
@@ -95,7 +98,11 @@ def reset(control: Control, branch: Branch, reason: int, why: str, now: Micros) 
 
 
 def take_text(control: Control, branch: Branch, text: tuple[Text, ...], now: Micros) -> None:
-    """Text became readable in subflow order, or a mapping came late: move it to data level if that goes."""
+    """Text became readable in subflow order, or a mapping came late: move it to data level if that goes.
+
+    Only offsets count, however segments were split, joined, copied or robbed of options on the way.
+    [R8684-1.1-01] [R8684-6-01] [R8684-6-10]
+    """
     for piece in text:
         branch.inbound.append(piece)
     advance(control, branch, now)
@@ -110,13 +117,13 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
             deliver(control, start + compute_receive_shift(control, branch), inbound.cut(start, inbound.end))
             inbound.release(inbound.end)
             return
-        run = find(branch.received, inbound.start)
+        run = find(branch.received, inbound.start)  # [R8684-3.3.1-32] whichever segment brought it
         if run is None:
             if not branch.received or branch.received[0].ssn >= inbound.end:
                 # [R8684-3.3.1-18] without mapping there is no Data ACK,
                 break  # [R8684-3.3.1-17] though the subflow has acknowledged
             # [R8684-3.3.1-19] mapped text has come behind it, so its own mapping was lost: the peer
-            # hears no Data ACK and sends the data again
+            # hears no Data ACK and sends the data again [R8684-6-04]
             control.journal.note(now, control.name, "text without mapping dropped", str(inbound.start))
             inbound.release(branch.received[0].ssn)
             continue
@@ -131,7 +138,7 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
         inbound.release(stop)
         release(branch.received, stop)
     if len(inbound) > control.choices.receive_buffer and control.fail_dsn == NO_OFFSET:
-        # [R8684-3.3.1-21] [R8684-3.7-11] a full window and still no mapping
+        # [R8684-3.3.1-20] [R8684-3.3.1-21] [R8684-3.7-11] a full window and still no mapping
         reset(control, branch, REASON_MIDDLEBOX, "no mapping", now)  # [R8684-3.7-12]
 
 
@@ -146,7 +153,11 @@ def is_intact(control: Control, branch: Branch, run: Run) -> bool:
 
 
 def deliver(control: Control, dsn: int, text: tuple[Text, ...]) -> None:
-    """Data from offset ``dsn`` on: kept if it is in the window and new [R8684-3.3.4-03]."""
+    """Data from offset ``dsn`` on: kept if it is in the window and new [R8684-3.3.4-03].
+
+    Its own number decides where it goes [R8684-3.3.1-01] [R8684-1.4-01]. Data outside the window is
+    dropped [R8684-3.8-02].
+    """
     limit = max(control.rcv_edge, control.rcv_nxt)
     if control.rcv_fin != NO_OFFSET:
         limit = min(limit, control.rcv_fin)
@@ -154,7 +165,8 @@ def deliver(control: Control, dsn: int, text: tuple[Text, ...]) -> None:
     for piece in text:
         stop = min(len(piece), limit - dsn)
         if stop > 0:
-            # [R8684-3.3.1-06] the first copy counts [R8684-3.3.1-07] and the later ones do not
+            # [R8684-3.3.1-06] the first copy counts and [R8684-3.3.1-07] [R8684-3.3.6-02] no later one;
+            # [R8684-3.3.4-06] what lies behind a gap waits
             taken += control.rcv_held.insert(dsn, piece if stop == len(piece) else piece.cut(0, stop))
         dsn += len(piece)
     if taken:

@@ -45,25 +45,25 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
         Signal.ESTABLISHED: State.M_ESTAB,
         Signal.END: State.M_CLOSED,
     },
-    State.M_ESTAB: {
+    State.M_ESTAB: {  # [R8684-D-01]
         Signal.CLOSE: State.M_FINWAIT_1,
         Signal.DATA_FIN: State.M_CLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
-    State.M_FINWAIT_1: {
+    State.M_FINWAIT_1: {  # [R8684-D-02]
         Signal.ACK_OF_DATA_FIN: State.M_FINWAIT_2,
         Signal.DATA_FIN: State.M_CLOSING,
         Signal.END: State.M_CLOSED,
     },
-    State.M_FINWAIT_2: {
+    State.M_FINWAIT_2: {  # [R8684-D-03]
         Signal.DATA_FIN: State.M_TIME_WAIT,
         Signal.END: State.M_CLOSED,
     },
-    State.M_CLOSE_WAIT: {
+    State.M_CLOSE_WAIT: {  # [R8684-D-05]
         Signal.CLOSE: State.M_LAST_ACK,
         Signal.END: State.M_CLOSED,
     },
-    State.M_CLOSING: {
+    State.M_CLOSING: {  # [R8684-D-04]
         Signal.ACK_OF_DATA_FIN: State.M_TIME_WAIT,
         Signal.END: State.M_CLOSED,
     },
@@ -71,7 +71,7 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
         Signal.ACK_OF_DATA_FIN: State.M_CLOSED,
         Signal.END: State.M_CLOSED,
     },
-    State.M_TIME_WAIT: {
+    State.M_TIME_WAIT: {  # [R8684-D-06] [R8684-3.3.3-15]
         Signal.SUBFLOWS_CLOSED: State.M_CLOSED,
         Signal.END: State.M_CLOSED,
     },

@@ -269,7 +269,8 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
     taken = 0
     edge = tcb.rcv_edge  # [R7323-2.4-01] the farthest ever announced
     if offset > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
-        edge = tcb.rcv_nxt  # too many holes for the octets between them: memory is bounded too
+        # [R8684-5-06] too many holes for the octets between them: memory is bounded too
+        edge = tcb.rcv_nxt
     for text in segment.text:
         stop = min(len(text), edge - offset)
         if stop > 0:

@@ -122,7 +122,7 @@ class Control(Record):
         self.iss = iss  # initial send sequence number, 32 bits
         self.snd_una = 0  # oldest unacknowledged
         self.snd_nxt = 0  # next to be sent for the first time
-        self.snd_wnd = 0  # send window, octets, scaled
+        self.snd_wnd = 0  # this subflow's send window, octets, scaled [R8684-3.3.5-03] [R9293-3.1-02]
         self.snd_wl1 = 0  # our rcv_nxt-side offset of the segment that last updated the window
         self.snd_wl2 = 0  # its acknowledgment
         self.max_snd_wnd = 0  # the largest window ever announced

@@ -131,7 +131,8 @@ def parse(packet: bytes, at: "i64", length: "i64") -> Dss | None:
     """The DSS of ``length`` >= 3 octets at ``at``; None if flags and length do not agree.
 
     [R8684-3.3-03] a and m mean nothing without A and M; [R8684-3.3-05] nor does F without M.
-    Both widths are read [R8684-3.3.1-24], and one does not bind the other [R8684-3.3.1-27].
+    Both widths are read [R8684-3.3.1-24], and one does not bind the other
+    [R8684-3.3.1-27], nor one option the next [R8684-A-05].
     """
     if length < 4:
         return None

@@ -96,7 +96,7 @@ def parse(packet: bytes, at: int, length: int, version: int) -> Option | None:
         return Fail(u64(packet, at + 4))
     if subtype == FAST_CLOSE and length == 12:
         return FastClose(packet[at + 4 : at + 12])
-    if subtype == TCP_RESET and length == 4 and version > 0:
+    if subtype == TCP_RESET and length == 4 and version > 0:  # [R6824-8-01] version 0 has none
         # [R8684-3.6-10] U, V and W are ignored
         return TcpReset(packet[at + 2] & TRANSIENT, packet[at + 3])
     if subtype == EXPERIMENTAL:
