@@ -45,6 +45,8 @@ def take_data_ack(control: Control, ack: DataAck, window: int, now: Micros) -> N
         return
     if is_window_growth(offset, window, control.snd_edge):
         control.snd_edge = offset + window  # [R8684-3.3.5-02] [R8684-4-06] [R8684-C.1.2-03] for all subflows
+    if control.snd_una >= control.snd_edge:
+        control.unanswered = 0  # [R9293-3.8.6.1-02] a window may stay closed while probes are answered
     advance(control, offset, now)
 
 
@@ -60,6 +62,7 @@ def advance(control: Control, offset: int, now: Micros) -> None:
     # [R8684-3.3.2-06] [R8684-4-02]
     control.snd_queue.release(min(offset, control.snd_queue.end))
     control.retries = 0
+    control.unanswered = 0
     control.retransmit_at = NEVER
     if control.snd_fin != NO_OFFSET and offset > control.snd_fin:
         control.fin_now = False

@@ -156,8 +156,9 @@ def tick(control: Control, now: Micros) -> None:
     if control.retransmit_at <= now:
         control.retransmit_at = NEVER
         control.retries += 1
+        control.unanswered += 1
         control.journal.note(now, control.name, "data-level retransmission", str(control.snd_una))
-        if control.retries > control.choices.retransmissions:
+        if control.unanswered > control.choices.retransmissions:
             give_up(control, now)
         elif control.snd_una == control.snd_fin:
             control.fin_now = True

@@ -104,6 +104,7 @@ class Control(Record):
         "reset_reason",
         # data-level clocks
         "retries",
+        "unanswered",
         "retransmit_at",
         "orphan_at",
         # parts
@@ -172,7 +173,8 @@ class Control(Record):
         self.is_aborting = False  # RSTs carry MP_FASTCLOSE
         self.reset_reason = NO_OFFSET  # RSTs carry MP_TCPRST with this reason
 
-        self.retries = 0
+        self.retries = 0  # expiries since the last progress: the back-off
+        self.unanswered = 0  # expiries since the peer last let us hope: the limit
         self.retransmit_at: Micros = NEVER
         self.orphan_at: Micros = NEVER  # when a connection that no subflow can end is given up
 

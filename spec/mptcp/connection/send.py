@@ -26,7 +26,11 @@ DSS_LENGTH = 28  # octets: both numbers wide, with checksum or padding; RFC 8684
 
 
 def compute_window(control: Control) -> int:
-    """The connection-level receive window to announce, octets, the same on every subflow [R8684-3.3.4-01]."""
+    """The connection-level receive window to announce, octets, the same on every subflow [R8684-3.3.4-01].
+
+    One buffer serves them all [R8684-2.4-02]; as long as it is full the window is closed
+    [R9293-3.8.6.1-05].
+    """
     announced = control.rcv_edge - control.rcv_nxt
     free = control.choices.receive_buffer - len(control.rcv_ready)
     step = min(control.choices.receive_buffer // 2, control.choices.mtu)
@@ -94,30 +98,23 @@ def is_waiting_for_key(control: Control) -> bool:
 def choose(control: Control, waiting: int, allowed: int, now: Micros) -> tuple[int, int]:
     """The subflow and the number of octets for the next mapping; -1 where none may go.
 
-    When only a window that is too small holds everything back, a segment goes to an idle subflow all
-    the same: it waits there until the window opens, and its first octets are the probe that asks
-    [R9293-3.8.6.1-01].
+    ``allowed`` is what the connection's window has room for. Where only a window that is too small holds
+    everything back, idle subflows start the clock of the probe that asks [R9293-3.8.6.1-01].
     """
     overhead = DSS_LENGTH if control.mode is Mode.MULTIPATH else 0
     candidates: list[Candidate] = []
-    idle = -1
+    rooms: list[int] = []
     for index, branch in enumerate(control.branches):
-        room = min(branch.subflow.room(waiting, overhead, now), allowed)
+        is_probe = branch.subflow.tcb.probe_now and control.snd_una == control.snd_nxt
+        room = min(branch.subflow.room(waiting, overhead, now), max(allowed, 1) if is_probe else allowed)
+        rooms.append(room)
         if room > 0:
             candidates.append(Candidate(index, branch.subflow.tcb.srtt, room, branch.is_backup))
-        elif idle < 0 and branch.subflow.needs_probe_text():
-            idle = index
     index = control.scheduler.pick(candidates)
     if index >= 0:
-        for candidate in candidates:
-            if candidate.index == index:
-                return index, candidate.room
-    if idle >= 0:
-        subflow = control.branches[idle].subflow
-        if subflow.room(waiting, overhead, now) == 0:
-            return idle, min(waiting, subflow.tcb.snd_mss)
-        if control.snd_una == control.snd_nxt:
-            return idle, 1  # the connection's window alone is closed
+        return index, rooms[index]
+    for branch in control.branches:
+        branch.subflow.wait(now)
     return -1, 0
 
 
@@ -161,6 +158,7 @@ def compute_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
         run = find(branch.sent, plan.start) if plan.kind is Kind.TEXT else None
         if run is not None:
             limit = run.end
+            # [R8684-3-03] data has its mapping, [R8684-3.7-05] also when it could do without
             options = (compute_text_option(control, run),)
         else:
             options = compute_ack_options(control)
@@ -174,7 +172,8 @@ def compute_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
 def compute_data_ack(control: Control) -> DataAck:
     """Cumulative, and always wide: right for data of either width [R8684-3.3.2-01] [R8684-3.3.2-02].
 
-    It is on every segment [R8684-3.3.2-09]; that numbers may be narrow [R8684-3.3.1-23] is not used.
+    It is on every segment [R8684-3.3.2-09], so that a lost one is no harm [R8684-6-05]; that numbers
+    may be narrow [R8684-3.3.1-23] is not used.
     """
     return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)
 

@@ -104,9 +104,9 @@ class Subflow(Record):
             tcb.controller.on_idle(tcb.window)  # [R5681-4.1-01]
         return transmit.compute_room(tcb, waiting, overhead)
 
-    def needs_probe_text(self) -> bool:
-        """Whether it is idle and only a window probe could bring news."""
-        return transmit.needs_probe_text(self.tcb)
+    def wait(self, now: Micros) -> None:
+        """Text waits above for the window of this subflow, if it is idle: ask in a while."""
+        transmit.wait(self.tcb, now)
 
     def plan(self, now: Micros) -> Plan:
         """What ``transmit`` would send next."""

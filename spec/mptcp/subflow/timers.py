@@ -90,13 +90,10 @@ def expire_persist(tcb: Control, now: Micros) -> None:
 
     [R9293-3.8.6-02] [R9293-3.8.6.1-02]
     """
-    if tcb.snd_una == tcb.snd_queue.end:
-        tcb.persist_at = NEVER  # nothing is left to ask for
-        return
     tcb.journal.note(now, tcb.name, "window probe")
+    tcb.persist_at = NEVER  # until it has left
     tcb.probe_now = True
     tcb.probes += 1
-    tcb.persist_at = now + compute_backoff(tcb.rto, tcb.probes)  # [R9293-3.8.6.1-04]
 
 
 def start_persist(tcb: Control, now: Micros) -> None:

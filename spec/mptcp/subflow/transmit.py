@@ -6,7 +6,7 @@ from mptcp.subflow.arrival import Kind, Plan, Terms
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
 from mptcp.subflow.state import MAY_SEND_TEXT, State
-from mptcp.subflow.timers import start_persist, start_retransmission
+from mptcp.subflow.timers import compute_backoff, start_persist, start_retransmission
 from mptcp.values import Micros, Text
 from mptcp.wire.budget import arrange, compute_length
 from mptcp.wire.options import Option
@@ -17,7 +17,10 @@ TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
 
 
 def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, cwnd: int) -> int:
-    """Octets of new text that may leave: within both windows (RFC 5681 §2 [R5681-2-01])."""
+    """Octets of new text that may leave: within both windows (RFC 5681 §2 [R5681-2-01]).
+
+    The peer's is the one that it announced on this very subflow. [R8684-3.3.5-04]
+    """
     # [R9293-3.8.6-01] it may have shrunk: [R9293-3.8.6-04] then nothing new leaves
     return max(0, snd_una + min(snd_wnd, cwnd) - snd_nxt)
 
@@ -32,7 +35,7 @@ def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: 
         return 0
     tail = length % mss
     if length == waiting and (not nagle or flight == 0 or tail == 0):
-        return length  # all there is [R9293-3.7.4-02]
+        return length  # all there is [R9293-3.7.4-02] [R9293-3.9.1.2-01]
     if length >= mss:
         return length - tail  # [R9293-3.9.1.2-04] whole segments; the rest waits for company
     if length < waiting and length >= largest // 2:
@@ -49,13 +52,17 @@ def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
     mss = compute_text_limit(tcb, overhead)
     usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, tcb.window.cwnd)
     flight = tcb.snd_nxt - tcb.snd_una
-    return compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
+    room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
+    if room == 0 and tcb.probe_now and flight == 0:
+        return min(waiting, max(usable, 1))  # what fits, and one octet though nothing does
+    return room
 
 
-def needs_probe_text(tcb: Control) -> bool:
-    """Nothing is in flight or queued, so only a probe can tell when the window opens."""
+def wait(tcb: Control, now: Micros) -> None:
+    """Text waits above, and nothing in flight or queued here will bring news of the window."""
     is_idle = tcb.snd_una == tcb.snd_nxt == tcb.snd_queue.end
-    return is_idle and tcb.state in MAY_SEND_TEXT and tcb.snd_fin == NO_OFFSET
+    if is_idle and tcb.state in MAY_SEND_TEXT and tcb.snd_fin == NO_OFFSET and not tcb.probe_now:
+        start_persist(tcb, now)
 
 
 def compute_text_limit(tcb: Control, overhead: int) -> int:
@@ -90,7 +97,7 @@ def compute_next_start(tcb: Control, now: Micros) -> int:
         return NO_OFFSET
     if tcb.rtx_now and tcb.snd_una < tcb.snd_nxt:
         return tcb.snd_una  # fast retransmit
-    if tcb.probe_now:
+    if tcb.probe_now and tcb.snd_una < tcb.snd_queue.end:
         return tcb.snd_una
     if tcb.rtx_nxt < tcb.snd_nxt:
         # after a timeout: again, as cwnd allows, wherever the window ends now [R9293-3.8.6-05]
@@ -98,7 +105,8 @@ def compute_next_start(tcb: Control, now: Micros) -> int:
     unsent = tcb.snd_queue.end - tcb.snd_nxt
     if unsent > 0:
         usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, tcb.window.cwnd)
-        if usable >= min(unsent, compute_text_limit(tcb, 0), max(tcb.max_snd_wnd // 2, 1)):
+        worthy = min(compute_text_limit(tcb, 0), max(tcb.max_snd_wnd // 2, 1))
+        if usable >= min(unsent, worthy):
             return tcb.snd_nxt
         if tcb.snd_una == tcb.snd_nxt:
             start_persist(tcb, now)
@@ -163,6 +171,7 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
         stop = min(stop, tcb.snd_nxt)
     else:
         stop = min(stop, start + compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd))
+    # [R8684-6-07] the same octets at the same offset, whenever they go
     text: tuple[Text, ...] = tcb.snd_queue.cut(start, stop) if start < stop else ()
     flags = ACK
     after = max(start, stop)
@@ -195,6 +204,7 @@ def count_text(tcb: Control, start: int, after: int, is_again: bool, now: Micros
         tcb.probe_now = False
         tcb.rtx_nxt = tcb.snd_nxt
         tcb.rto_at = NEVER  # the probe timer asks again
+        tcb.persist_at = now + compute_backoff(tcb.rto, tcb.probes)  # [R9293-3.8.6.1-04]
     elif tcb.rto_at == NEVER:
         start_retransmission(tcb, now)  # [R6298-5-02]
     tcb.last_sent_at = now
@@ -208,7 +218,7 @@ def make(
     field = min(terms.window >> shift, MAXIMUM_WINDOW)
     acknowledgment = compute_wire_32(tcb.irs, tcb.rcv_nxt) if flags & ACK else 0
     if flags & ACK:
-        # [R9293-3.8.6-03] the right edge never moves left
+        # [R9293-3.8.6-03] the right edge never moves left; [R8684-3.3.4-04] it is the connection's
         tcb.rcv_edge = max(tcb.rcv_edge, tcb.rcv_nxt + (field << shift))
         tcb.last_ack_sent = tcb.rcv_nxt
         # [R9293-3.10.7.4-01] [R5681-4.2-02] one acknowledgment for all that waited

@@ -119,7 +119,7 @@ def test_old_data_ack_with_a_large_window() -> None:
 @pytest.mark.clause("R9293-3.8.6.1-01", "R9293-3.8.6.1-03", "R9293-3.8.6.1-04", "R8684-3.7-04")
 def test_zero_window_is_probed() -> None:
     """The window closes with all acknowledged: probes with a mapping, after one RTO and ever more slowly."""
-    user, peer = established(multipath=True, rtt=RTT, window=1_000)
+    user, peer = established(multipath=True, rtt=RTT, window=1_000, nagle=False)
     user.writes(bytes(1_000))
     peer.skips()
     peer.sends(ACK, options=[DataSignal(ack=1_001)], window=0)
