@@ -79,6 +79,7 @@ class Text(Value):
         return self.packet[self.start : self.end]
 
 
+@mypyc_attr(serializable=True)  # or the compiled __new__, which copy() needs, would call __init__
 class Record:
     """Base of all records: ``copy()`` and ``key()`` from ``FIELDS``; a tree, no reference upward.
 

@@ -78,7 +78,9 @@ Report: TypeAlias = TooBig | Unreachable
 
 
 def parse(packet: bytes, datagram: Datagram) -> Report | None:
-    """The report in ``datagram``, or None for any other ICMP message; Malformed if cut or damaged."""
+    """The report in ``datagram``, or None for any other message; Malformed if it is ICMP, cut or damaged."""
+    if datagram.protocol != (ICMP if datagram.version == 4 else ICMPV6):
+        return None
     start, end = datagram.start, datagram.end
     if end - start < HEADER:
         raise Malformed(end, "the ICMP message is cut")
