@@ -10,7 +10,8 @@ from typing import TypeAlias
 ID = re.compile(r"R\d{4}-[0-9A-Z]+(?:\.\d+)*-\d{2,3}")
 MARGIN = re.compile(rf"\[({ID.pattern})\]")
 MARKER = "pytest.mark.clause"
-LISTS = {"clause", "clauses"}  # how a theorem calls its list of clauses
+THEOREM = "Theorem"
+TEXTS = ("id", "name", "words", "bounds", "unclaimed")  # of a theorem, beside its clauses
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -56,27 +57,43 @@ def find_tests(root: Path) -> Iterator[Citation]:
 
 
 def find_theorems(root: Path) -> Iterator[Citation]:
-    """The lists of clauses in calls (of a class or a decorator) of the claims."""
-    for path, text in read_all(root, "proofs/mptcp_proofs"):
-        if ID.search(text) is None:
-            continue
-        tree = ast.parse(text)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                lists = [one.value for one in node.keywords if one.arg in LISTS]
-                for one in lists:
-                    for part in ast.walk(one):
-                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                            yield Citation(part.value, path, node.lineno, find_theorem(tree, node))
+    """The clauses that the theorems list."""
+    for theorem in read_theorems(root):
+        for id in theorem.clauses:
+            yield Citation(id, theorem.path, theorem.line, f"{theorem.id} {theorem.name}")
 
 
-def find_theorem(tree: ast.Module, call: ast.Call) -> str:
-    """What a theorem is called: its ``name``, or the string it begins with, or what it stands at."""
-    given = [one.value for one in call.keywords if one.arg == "name"] + call.args[:1]
-    for one in given:
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            return one.value
-    return find_name(tree, call.lineno)
+@dataclass(frozen=True)
+class Statement:
+    """A theorem as it stands in the source: what it says and does not say, on which clauses."""
+
+    id: str
+    name: str
+    words: str
+    clauses: tuple[str, ...]
+    bounds: str
+    unclaimed: str
+    path: str
+    line: int
+
+
+def read_theorems(root: Path) -> Iterator[Statement]:
+    """Every call of ``Theorem`` in the claims; what is not literal there is empty here."""
+    for path, text in read_all(root, "proofs/mptcp_proofs/claims"):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == THEOREM:
+                given = {one.arg: one.value for one in node.keywords}
+                words = {name: read_string(given.get(name)) for name in TEXTS}
+                clauses = given.get("clauses")
+                ids = tuple(read_literals([clauses])) if clauses is not None else ()
+                yield Statement(**words, clauses=ids, path=path, line=node.lineno)
+
+
+def read_string(node: ast.expr | None) -> str:
+    """A literal string, with its white space made single blanks; "" for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return " ".join(node.value.split())
+    return ""
 
 
 def read_all(root: Path, folder: str) -> Iterator[tuple[str, str]]:

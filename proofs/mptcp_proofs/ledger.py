@@ -9,7 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mptcp_proofs.citations import Citation, find_code, find_tests, find_theorems
+from mptcp_proofs.citations import (
+    Citation,
+    Statement,
+    find_code,
+    find_tests,
+    find_theorems,
+    read_theorems,
+)
 from mptcp_proofs.clauses import Catalogue, Clause, load_catalogue
 
 STANDINGS = {
@@ -64,6 +71,7 @@ class Ledger:
     root: Path | None
     entries: dict[str, Entry]
     unknown: list[Citation]
+    theorems: list[Statement]
 
     def select(self, rfc: int | None = None, section: str = "", level: str = "") -> list[Entry]:
         """The entries of one RFC, below one section, of one level; of all where that is not given."""
@@ -113,9 +121,10 @@ def load_ledger(root: Path | None) -> Ledger:
     """The ledger of the tree at ``root``; without a tree the installed catalogue alone."""
     catalogue = load_catalogue(root)
     entries = {id: Entry(clause) for id, clause in catalogue.clauses.items()}
-    ledger = Ledger(catalogue, root, entries, [])
+    ledger = Ledger(catalogue, root, entries, [], [])
     if root is None:
         return ledger
+    ledger.theorems += read_theorems(root)
     for kind, find in (("code", find_code), ("tests", find_tests), ("theorems", find_theorems)):
         for citation in find(root):
             entry = entries.get(citation.id)
