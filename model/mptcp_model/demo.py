@@ -1,25 +1,29 @@
 """The sub-command `mptcp demo`: a file over Multipath TCP, in a simulated network and to this kernel.
 
-sent                                the file, of octets by chance, the same each time
-simulated, .pcap, .png              what came, the packets, and the picture of the simulated network
-kernel/, kernel-checksums/          what came, the packets and the outcome of the kernel's exchanges
-kernel.png                          their picture
+It leaves in its folder:
+
+    sent                        the file, of octets by chance, the same each time
+    simulated, .pcap, .png      what came, the packets, and the picture of the simulated network
+    kernel, kernel-checksums    folders with what came, the packets and the outcome of the kernel's exchanges
+    kernel.png                  their picture
+
+Its parts are in mptcp_model.demonstration.
 """
 
 import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-import mptcp
 from mptcp_model.demonstration import kernel, pictures
 from mptcp_model.demonstration.kernel import Exchange
+from mptcp_model.demonstration.outcome import Outcome
 from mptcp_model.demonstration.simulation import LINE_IN_WORDS, Simulation, simulate
 from mptcp_model.demonstration.telling import Telling
-from mptcp_model.demonstration.transfer import Transfer, compute_sha256, write_source
+from mptcp_model.demonstration.transfer import write_source
 from mptcp_model.plot import read_samples
 
 OCTETS = 20_000_000
@@ -53,22 +57,23 @@ def demo(
     exchanges: list[Exchange] = []
     if left_out is None:
         exchanges = [show_exchange(telling, source, folder, checksum) for checksum in (False, True)]
-        title = f"{octets / 1e6:g} MB over Multipath TCP, from and to the kernel by way of a TUN interface"
-        with telling.console.status("drawing"):
-            pictures.draw_exchanges([one for one in exchanges if one.transfers], folder / "kernel.png", title)
+        draw_exchanges(telling, exchanges, folder / "kernel.png")
     elif not alone:
         telling.head("To and from this machine's kernel")
         telling.say(f"Left out: {left_out}.")
-    transfers = [simulation.transfer, *(one for some in exchanges for one in some.transfers)]
-    faults = simulation.transfer.find_faults() + [one for some in exchanges for one in some.find_faults()]
-    telling.show_table(transfers)
-    telling.show_witness(exchanges)
-    files = list_files(folder, exchanges)
-    seconds = time.monotonic() - began
-    telling.end(files, faults, seconds)
+    outcome = Outcome(folder, simulation.transfer, exchanges, left_out)
+    raise typer.Exit(conclude(telling, outcome, time.monotonic() - began, as_json))
+
+
+def conclude(telling: Telling, outcome: Outcome, seconds: float, as_json: bool) -> int:
+    """The last words; the exit status."""
+    faults = outcome.find_faults()
+    telling.show_table(outcome.transfers)
+    telling.show_witness(outcome.exchanges)
+    telling.end(outcome.find_files(), faults, seconds)
     if as_json:
-        print(json.dumps(summarize(transfers, exchanges, left_out, files, faults, seconds)))
-    raise typer.Exit(1 if faults else 0)
+        print(json.dumps(outcome.summarize(seconds)))
+    return 1 if faults else 0
 
 
 def show_simulation(telling: Telling, source: Path, folder: Path) -> Simulation:
@@ -103,42 +108,12 @@ def show_exchange(telling: Telling, source: Path, folder: Path, checksum: bool) 
     return exchange
 
 
-def list_files(folder: Path, exchanges: Sequence[Exchange]) -> list[Path]:
-    """The packets and pictures that are left."""
-    files = [folder / "simulated.png", folder / "simulated.pcap"]
-    if exchanges:
-        files.append(folder / "kernel.png")
-    places = [folder / ("kernel-checksums" if one.checksum else "kernel") for one in exchanges]
-    return files + [place / "packets.pcap" for place in places if (place / "packets.pcap").exists()]
-
-
-def summarize(
-    transfers: Sequence[Transfer],
-    exchanges: Sequence[Exchange],
-    left_out: str | None,
-    files: Sequence[Path],
-    faults: Sequence[str],
-    seconds: float,
-) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    return {
-        "build": mptcp.build(),
-        "seconds": round(seconds, 3),
-        "transfers": [
-            {
-                "what": one.what,
-                "octets": one.octets,
-                "seconds": one.seconds,
-                "mbit_per_second": round(one.megabits_per_second, 3),
-                "sent_sha256": compute_sha256(one.sent),
-                "received_sha256": compute_sha256(one.received) if one.received.exists() else None,
-                "mptcp": one.multipath,
-                "checksum": one.checksum,
-            }
-            for one in transfers
-        ],
-        "counters": {"checksums on" if one.checksum else "checksums off": one.counters for one in exchanges},
-        "left_out": left_out,
-        "files": [str(path) for path in files],
-        "faults": list(faults),
-    }
+def draw_exchanges(telling: Telling, exchanges: Sequence[Exchange], path: Path) -> None:
+    """The picture of the exchanges that came to something."""
+    path.unlink(missing_ok=True)
+    some = [one for one in exchanges if one.transfers]
+    if some:
+        octets = some[0].transfers[0].sent.stat().st_size
+        title = f"{octets / 1e6:g} MB over Multipath TCP, from and to the kernel by way of a TUN interface"
+        with telling.console.status("drawing"):
+            pictures.draw_exchanges(some, path, title)

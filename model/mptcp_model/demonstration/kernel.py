@@ -44,6 +44,11 @@ class Exchange:
     windows: tuple[Window, ...] = ()
     fault: str = ""
 
+    @property
+    def switch(self) -> str:
+        """Checksums: "on" or "off"."""
+        return "on" if self.checksum else "off"
+
     def select(self, number: int) -> list[Packet]:
         """The packets of one of its connections, from 0 in their order."""
         connections: dict[frozenset[bytes], list[Packet]] = {}
@@ -84,7 +89,7 @@ def make_environment() -> dict[str, str]:
 def find_obstacle() -> str | None:
     """Why the kernel of this machine cannot be talked to; None if it can."""
     if os.geteuid() != 0:
-        return "that needs root"
+        return "talking to the kernel needs root"
     try:
         os.close(os.open(TUN, os.O_RDWR))
     except OSError as error:

@@ -59,14 +59,14 @@ def mark(axes: Axes, near: Sequence[Sample]) -> None:
 def draw_exchanges(exchanges: Sequence[Exchange], path: Path, title: str) -> None:
     """A column for each exchange: from the kernel, to the kernel, and our congestion window."""
     figure = make_figure(11, 8, title)
-    grid = figure.subplots(3, max(1, len(exchanges)), squeeze=False, height_ratios=(2, 2, 1))
+    grid = figure.subplots(3, len(exchanges), squeeze=False, height_ratios=(2, 2, 1))
     for column, exchange in enumerate(exchanges):
         samples = read_samples(exchange.packets)
         for flow, (axes, transfer) in enumerate(zip(grid[:2, column], exchange.transfers, strict=True)):
             some = [one for one in samples if one.flow == flow]
             draw_samples(axes, rebase(some, some[0].when if some else 0))
-            checksums = f"checksums {'on' if exchange.checksum else 'off'}"
-            finish(axes, f"{transfer.what}, {checksums}: {transfer.megabits_per_second:.0f} Mbit/s", "")
+            speed = f"{transfer.megabits_per_second:.0f} Mbit/s"
+            finish(axes, f"{transfer.what}, checksums {exchange.switch}: {speed}", "")
         begun = next((one.when for one in samples if one.flow == 1), 0)
         below = grid[2, column]
         draw_windows(below, [one._replace(when=one.when - begun) for one in exchange.windows])

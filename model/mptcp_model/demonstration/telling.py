@@ -108,7 +108,7 @@ class Telling:
             if one.counters is None:
                 continue
             seen = {name: count for name, count in one.counters.items() if WITNESS in name and count}
-            self.say(f"\nThe kernel's counters, checksums {'on' if one.checksum else 'off'} (MPTcpExt…):")
+            self.say(f"\nThe kernel's counters, checksums {one.switch} (MPTcpExt…):")
             self.say(f"  {spell_counters(seen)}")
             mute = {name: count for name, count in one.counters.items() if any(word in name for word in MUTE)}
             for name in [name for name, count in mute.items() if count]:

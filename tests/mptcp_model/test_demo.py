@@ -1,0 +1,230 @@
+"""`mptcp demo`: what it moves, what it leaves behind, and how it judges."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import mptcp
+from mptcp_model.demo import conclude, demo, draw_exchanges
+from mptcp_model.demonstration import kernel
+from mptcp_model.demonstration.kernel import Exchange
+from mptcp_model.demonstration.outcome import Outcome
+from mptcp_model.demonstration.simulation import Simulation, simulate
+from mptcp_model.demonstration.telling import Telling
+from mptcp_model.demonstration.transfer import Transfer, compute_sha256, write_source
+from mptcp_model.simulated.capture import read_pcap
+
+ROOT = Path(__file__).resolve().parents[2]
+OCTETS = 1_000_000  # the first loss is among them
+NOTHING = [sys.executable, "-c", ""]
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from mptcp_model.demonstration.simulation import simulate
+simulate(Path(sys.argv[1]), Path(sys.argv[2]), lambda octets: None)
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file to be moved."""
+    path = tmp_path_factory.mktemp("source") / "sent"
+    write_source(path, OCTETS)
+    return path
+
+
+@pytest.fixture
+def simulation(source: Path, tmp_path: Path) -> Simulation:
+    """The file was moved through the simulated network."""
+    return simulate(source, tmp_path, lambda octets: None)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command `mptcp` is found, also by the processes that are started, as if it were installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
+    lines = [
+        line
+        for group, entries in groups.items()
+        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()))
+    ]
+    information = tmp_path / "site" / "mptcp-0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mptcp\nVersion: 0\n")
+    (information / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+
+def run(capsys: pytest.CaptureFixture[str], folder: Path, octets: int, alone: bool) -> tuple[int, Any, str]:
+    """Exit status, JSON and the words for people of `mptcp demo --json`."""
+    with pytest.raises(typer.Exit) as stop:
+        demo(folder, octets, alone, as_json=True)
+    out, err = capsys.readouterr()
+    return stop.value.exit_code, json.loads(out), err
+
+
+def judge(outcome: Outcome) -> int:
+    """The exit status for this outcome."""
+    return conclude(Telling(to_stderr=True), outcome, 1.0, as_json=False)
+
+
+def spoil(path: Path) -> None:
+    """One octet in the middle is another one."""
+    octets = bytearray(path.read_bytes())
+    octets[len(octets) // 2] ^= 1
+    path.write_bytes(octets)
+
+
+# -- the simulated part -----------------------------------------------------------------------
+
+
+def test_simulated_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The file comes through whole over MPTCP; packets and picture are left; the status is 0."""
+    folder = tmp_path / "deep" / "demo"
+    status, told, said = run(capsys, folder, 200_000, alone=True)
+    assert (status, told["faults"], told["build"]) == (0, [], mptcp.build())
+    (transfer,) = told["transfers"]
+    assert transfer["mptcp"] and transfer["octets"] == 200_000 and transfer["seconds"] > 0.02
+    assert transfer["sent_sha256"] == transfer["received_sha256"] == compute_sha256(folder / "sent")
+    assert (folder / "simulated").read_bytes() == (folder / "sent").read_bytes()
+    assert told["files"] == [str(folder / "simulated.png"), str(folder / "simulated.pcap")]
+    assert (folder / "simulated.png").read_bytes().startswith(b"\x89PNG")
+    assert len(read_pcap(folder / "simulated.pcap")) > 200_000 // 1460
+    for word in ("MP_CAPABLE(v1, H)", "both keys", "packets more", "FIN", "✓ equal", "simulated.png"):
+        assert word in said
+
+
+def test_smallest_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One octet: nothing is lost, so nothing is sent again, and there is a picture all the same."""
+    status, told, said = run(capsys, tmp_path, 1, alone=True)
+    assert (status, told["transfers"][0]["octets"]) == (0, 1)
+    assert "packets more" not in said
+    assert (tmp_path / "simulated.png").exists()
+
+
+def test_file_is_the_same_each_time(source: Path, tmp_path: Path) -> None:
+    """The octets are by chance and always the same; another length begins with them."""
+    write_source(tmp_path / "again", OCTETS)
+    write_source(tmp_path / "longer", 1 << 20 | 1)
+    assert (tmp_path / "again").read_bytes() == source.read_bytes()
+    assert (tmp_path / "longer").stat().st_size == 1 << 20 | 1
+    assert len(set(source.read_bytes())) == 256
+
+
+def test_windows_and_loss(simulation: Simulation) -> None:
+    """The run shows what the picture is for: slow start, a loss, and the window afterwards."""
+    assert simulation.link.lost >= 1
+    assert len(simulation.windows) > 10
+    assert max(one.cwnd for one in simulation.windows) > 10 * simulation.windows[0].cwnd
+    assert simulation.windows[0].ssthresh > 1 << 30 > simulation.windows[-1].ssthresh
+
+
+def test_progress(source: Path, tmp_path: Path) -> None:
+    """Whoever watches is told more and more octets, to the last."""
+    told: list[int] = []
+    simulate(source, tmp_path, told.append)
+    assert told == sorted(told) and told[-1] == OCTETS and len(set(told)) > 5
+
+
+def test_builds_agree(simulation: Simulation, source: Path, tmp_path: Path) -> None:
+    """The interpreted build sends the same packets at the same moments, octet for octet, as this one."""
+    other = tmp_path / "interpreted"
+    other.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPTCP_PURE": "1"}
+    command = [sys.executable, "-c", ELSEWHERE, str(source), str(other)]
+    subprocess.run(command, env=environment, check=True)
+    assert (other / "simulated.pcap").read_bytes() == (tmp_path / "simulated.pcap").read_bytes()
+
+
+# -- how it judges ----------------------------------------------------------------------------
+
+
+def test_spoilt_copy(capsys: pytest.CaptureFixture[str], simulation: Simulation, tmp_path: Path) -> None:
+    """One wrong octet in what was received, and the status is 1."""
+    outcome = Outcome(tmp_path, simulation.transfer, (), None)
+    assert judge(outcome) == 0
+    spoil(simulation.transfer.received)
+    assert judge(outcome) == 1
+    out, err = capsys.readouterr()
+    assert f"✗ {simulation.transfer.received} differs from" in err.replace("\n", " ")
+    simulation.transfer.received.unlink()
+    assert judge(outcome) == 1
+
+
+def test_faults(source: Path) -> None:
+    """A copy alone does not count: MPTCP to the end, and checksums as they were wanted."""
+    good = Transfer("here", source, source, 1.0, multipath=True)
+    assert good.find_faults() == []
+    assert replace(good, multipath=False).find_faults() == ["here: MPTCP was not spoken to the end"]
+    assert replace(good, wanted=True).find_faults() == ["here: DSS checksums were not in use"]
+    assert replace(good, checksum=True).find_faults() == ["here: DSS checksums were in use"]
+    assert replace(good, checksum=True, wanted=True).find_faults() == []
+
+
+def test_trouble_of_the_kernel(
+    capsys: pytest.CaptureFixture[str], simulation: Simulation, tmp_path: Path
+) -> None:
+    """A counter of fallback that is not zero is a fault, and is told."""
+    counters = {"MPTcpExtMPCapableSYNRX": 1, "MPTcpExtDataCsumErr": 3, "MPTcpExtMPFailTx": 0}
+    exchange = Exchange(True, (), counters, {"MPTcpExtDataCsumErr": 3})
+    assert judge(Outcome(tmp_path, simulation.transfer, (exchange,), None)) == 1
+    said = capsys.readouterr().err
+    assert "MPCapableSYNRX 1\n  DataCsumErr 3\n  0: MPFailTx" in said
+    assert "✗ the kernel counted DataCsumErr 3" in said
+
+
+def test_exchange_that_fails(
+    installed: None, capsys: pytest.CaptureFixture[str], simulation: Simulation, tmp_path: Path
+) -> None:
+    """Where the command of the lab fails its sentence is the fault; the rest is told all the same."""
+    exchange = kernel.exchange(tmp_path / "nowhere", tmp_path / "kernel", False, lambda *octets: None)
+    (fault,) = exchange.find_faults()
+    assert fault.startswith("mptcp lab ended with status 1: ") and "nowhere" in fault
+    draw_exchanges(Telling(to_stderr=True), [exchange], tmp_path / "kernel.png")
+    assert not (tmp_path / "kernel.png").exists()
+    assert judge(Outcome(tmp_path, simulation.transfer, (exchange,), None)) == 1
+    assert "✓ equal" in capsys.readouterr().err
+
+
+# -- the kernel -------------------------------------------------------------------------------
+
+
+@pytest.mark.needs("unshare")
+def test_without_root(installed: None, tmp_path: Path) -> None:
+    """Whoever is not root gets the simulated part, one sentence about the other, and status 0."""
+    nobody = ["unshare", "--user"] if os.geteuid() == 0 else []
+    if subprocess.run([*nobody, *NOTHING], capture_output=True).returncode != 0:
+        pytest.skip("user namespaces are not permitted here")
+    command = [*nobody, *(kernel.find_command() or []), "demo", "--octets", "5000", "--out", str(tmp_path)]
+    ended = subprocess.run(command, env=kernel.make_environment(), capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Left out: talking to the kernel needs root." in ended.stdout
+    assert (tmp_path / "simulated.png").exists() and not (tmp_path / "kernel").exists()
+
+
+@pytest.mark.linux
+def test_kernel(installed: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The file comes through whole from and to the kernel, checksums off and on, and nothing fell back."""
+    assert kernel.find_obstacle() is None
+    status, told, said = run(capsys, tmp_path, 300_000, alone=False)
+    assert (status, told["faults"], told["left_out"]) == (0, [], None)
+    assert [one["octets"] for one in told["transfers"]] == [300_000] * 5
+    assert [one["checksum"] for one in told["transfers"]] == [False, False, False, True, True]
+    assert len({one[key] for one in told["transfers"] for key in ("sent_sha256", "received_sha256")}) == 1
+    for counters in told["counters"].values():
+        assert counters["MPTcpExtMPCapableSYNRX"] == counters["MPTcpExtMPCapableSYNTX"] == 1
+        assert counters["MPTcpExtMPCapableACKRX"] == 1 and counters["MPTcpExtMPFallbackTokenInit"] == 0
+    for name in ("kernel.png", "kernel/packets.pcap", "kernel-checksums/packets.pcap"):
+        assert str(tmp_path / name) in told["files"]
+    for name in ("kernel/from-kernel", "kernel-checksums/to-kernel"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "sent").read_bytes()
+    assert "kernel → us" in said and "0: MPCapableFallbackACK" in said and "MP_CAPABLE(v1, AH" in said
