@@ -201,7 +201,7 @@ class Host(Record):
                 self.touch(connection)
 
     def transmit(self, now: Micros) -> list[Outgoing]:
-        """All packets that may leave now."""
+        """All packets that may leave now, for all that came until now [R9293-3.10.7.4-02]."""
         packets = [emit(segment) for segment in self.answers]
         self.answers.clear()
         if self.touched:
@@ -295,7 +295,10 @@ class Host(Record):
         local_port: Port = 0,
         choices: Choices | None = None,
     ) -> int:
-        """Active OPEN; the connection's handle. Port 0: any. Raises Refused, as listen does."""
+        """Active OPEN from ``local`` [R9293-3.9.1.1-03]; the connection's handle. Port 0: any.
+
+        Raises Refused, as listen does.
+        """
         if local not in self.addresses:
             raise Refused("not an address of this host")
         if len(local) != len(remote) or not is_unicast(remote):

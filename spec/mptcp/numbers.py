@@ -19,7 +19,7 @@ HALF_64: Final = 0x8000000000000000
 
 
 def add(sequence: int, step: int) -> int:
-    """The 32-bit sequence number ``step`` octets after ``sequence`` (RFC 9293 §3.4)."""
+    """The 32-bit sequence number ``step`` octets after ``sequence`` (RFC 9293 §3.4 [R9293-3.4-05])."""
     return (sequence + step) & MASK_32
 
 
@@ -29,7 +29,10 @@ def distance(earlier: int, later: int) -> int:
 
 
 def before(a: int, b: int) -> bool:
-    """Whether the 32-bit number ``a`` precedes ``b``: by less than half the space (RFC 9293 §3.4)."""
+    """Whether the 32-bit number ``a`` precedes ``b``: by less than half the space (RFC 9293 §3.4).
+
+    [R9293-3.4-05]
+    """
     return 0 < ((b - a) & MASK_32) < HALF_32
 
 

@@ -30,7 +30,7 @@ def progress(control: Control, now: Micros) -> None:
         finish(control, now)
         send_data_fin(control)
         if control.state in OVER and not control.error:
-            close_subflows(control, now)  # [R8684-3.3.3-09]
+            close_subflows(control, now)  # [R8684-3.3.3-08] [R8684-3.3.3-09] not before
         watch_orphan(control, now)
     elif control.mode is Mode.PLAIN:
         progress_plain(control, now)
@@ -71,7 +71,7 @@ def is_ready_for_fin(control: Control) -> bool:
 
 
 def close_subflows(control: Control, now: Micros) -> None:
-    """FIN on every subflow, once."""
+    """FIN on every subflow, once [R8684-3.3.3-10]."""
     for branch in control.branches:
         if not branch.is_closing and is_drained(branch):
             branch.is_closing = True
@@ -106,7 +106,10 @@ def take_plain_ack_of_fin(control: Control, now: Micros) -> None:
 
 
 def watch_orphan(control: Control, now: Micros) -> None:
-    """The peer closed its subflows without a DATA_FIN: wait for new ones, not for ever [R8684-3.3.3-14]."""
+    """The peer closed its subflows without a DATA_FIN: wait for new ones, not for ever [R8684-3.3.3-14].
+
+    A FIN says nothing of the data [R8684-3.3.3-01] [R8684-4-07] [R8684-1.4-02] [R8684-2.6-01].
+    """
     is_orphan = control.state not in OVER and control.rcv_fin == NO_OFFSET and len(control.branches) > 0
     for branch in control.branches:
         if branch.subflow.tcb.state not in HALF_CLOSED:

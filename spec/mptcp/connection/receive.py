@@ -189,6 +189,6 @@ def finish(control: Control, now: Micros) -> None:
         and control.rcv_nxt == control.rcv_fin
         and control.state in DATA_FIN_TAKEN
     ):
-        control.rcv_nxt += 1
+        control.rcv_nxt += 1  # [R8684-4-01] it takes a number of its own
         control.rcv_edge = max(control.rcv_edge, control.rcv_nxt)
         move(control, Signal.DATA_FIN, now)

@@ -24,7 +24,7 @@ def take_ack(tcb: Control, seq: int, ack: int, length: int, window: int, is_sign
     ``is_signal``: the segment carries news of its own, and says nothing about congestion.
     """
     acked = ack - tcb.snd_una
-    if acked > 0:
+    if acked > 0:  # [R9293-3.4-03]
         advance(tcb, ack, acked, now)
     elif not is_signal and is_duplicate(tcb, ack, length, window):
         take_duplicate(tcb, now)
@@ -37,7 +37,7 @@ def advance(tcb: Control, ack: int, acked: int, now: Micros) -> None:
     """SND.UNA moves to ``ack``: release, measure, restart the timer, and see whether the FIN is covered."""
     is_syn = tcb.snd_una == 0
     tcb.snd_una = ack
-    tcb.snd_queue.release(min(ack, tcb.snd_queue.end))
+    tcb.snd_queue.release(min(ack, tcb.snd_queue.end))  # [R9293-3.4-02] all before it has come
     tcb.rtx_nxt = max(tcb.rtx_nxt, ack)
     tcb.rtx_now = False
     tcb.retries = 0

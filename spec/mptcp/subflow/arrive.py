@@ -21,7 +21,7 @@ def dropped(clause: str) -> Arrival:
 
 
 def is_acceptable(seq: int, length: int, rcv_nxt: int, rcv_wnd: int) -> bool:
-    """The four rows of RFC 9293 §3.10.7.4, first check; offsets, and SEG.LEN in octets."""
+    """The four rows of RFC 9293 §3.10.7.4, first check; offsets, and SEG.LEN in octets. [R9293-3.4-04]"""
     if length == 0 and rcv_wnd == 0:
         return seq == rcv_nxt
     if length == 0:
@@ -32,7 +32,7 @@ def is_acceptable(seq: int, length: int, rcv_nxt: int, rcv_wnd: int) -> bool:
 
 
 def compute_length(segment: Segment) -> int:
-    """SEG.LEN: text, and one each for SYN and FIN (RFC 9293 §3.4)."""
+    """SEG.LEN: text, and one each for SYN and FIN (RFC 9293 §3.4 [R9293-3.4-06])."""
     return segment.text_length + (1 if segment.flags & SYN else 0) + (1 if segment.flags & FIN else 0)
 
 
@@ -239,7 +239,7 @@ def check_acknowledgment(
     if not segment.flags & ACK:
         return dropped("R9293-3.10.7.4")
     if tcb.state is State.SYN_RECEIVED:
-        if not tcb.snd_una < ack <= tcb.snd_nxt:
+        if not tcb.snd_una < ack <= tcb.snd_nxt:  # [R9293-3.4-03]
             return Arrival(Verdict.REFUSED, "R9293-3.10.7.4")
         take_ack_of_syn(tcb, now)
         move(tcb, Signal.ACK_OF_SYN, now)

@@ -100,7 +100,8 @@ def compute_next_start(tcb: Control, now: Micros) -> int:
     if tcb.probe_now and tcb.snd_una < tcb.snd_queue.end:
         return tcb.snd_una
     if tcb.rtx_nxt < tcb.snd_nxt:
-        # after a timeout: again, as cwnd allows, wherever the window ends now [R9293-3.8.6-05]
+        # after a timeout: again, as cwnd allows, wherever the window ends now
+        # [R9293-3.8.6-05] [R9293-3.8.6-07]
         return tcb.rtx_nxt if tcb.rtx_nxt - tcb.snd_una < tcb.window.cwnd else NO_OFFSET
     unsent = tcb.snd_queue.end - tcb.snd_nxt
     if unsent > 0:
@@ -179,7 +180,7 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
         flags |= FIN
         after += 1
     if stop == tcb.snd_queue.end and text:
-        flags |= PSH  # [R9293-3.9.1.2-02]
+        flags |= PSH  # [R9293-3.9.1.2-02] [R9293-3.9.1.2-03] once, on the last
     count_text(tcb, start, after, is_again, now)
     return make(tcb, start, flags, options, text, terms)
 
@@ -216,6 +217,7 @@ def make(
     """A segment at ``start``; everything it acknowledges and announces is noted."""
     shift = 0 if flags & SYN else tcb.rcv_shift
     field = min(terms.window >> shift, MAXIMUM_WINDOW)
+    # [R9293-3.4-02] the next one that is expected
     acknowledgment = compute_wire_32(tcb.irs, tcb.rcv_nxt) if flags & ACK else 0
     if flags & ACK:
         # [R9293-3.8.6-03] the right edge never moves left; [R8684-3.3.4-04] it is the connection's
@@ -226,7 +228,7 @@ def make(
         tcb.ack_waiting = 0
         tcb.ack_at = NEVER
     return Segment(
-        tcb.local,
+        tcb.local,  # [R9293-3.9.1.1-05]
         tcb.remote,
         tcb.local_port,
         tcb.remote_port,

@@ -243,7 +243,7 @@ def parse(packet: bytes, at: int, length: int) -> Option:
     kind = packet[at]
     if kind == TIMESTAMPS and length == 10:
         return Timestamps(u32(packet, at + 2), u32(packet, at + 6))
-    if kind == MAXIMUM_SEGMENT_SIZE and length == 4:
+    if kind == MAXIMUM_SEGMENT_SIZE and length == 4:  # [R9293-3.1-05] [R9293-3.1-09]
         return MaximumSegmentSize(u16(packet, at + 2))
     if kind == WINDOW_SCALE and length == 3:
         # [R7323-2.3-02] a larger shift counts as 14

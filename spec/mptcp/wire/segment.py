@@ -142,7 +142,7 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
     if text < start + TCP_HEADER or text > end:
         raise Malformed(start + 12, "impossible data offset")
     if not checked:
-        # [R9293-3.1-05]
+        # [R9293-3.1-04]
         initial = compute_pseudo_sum(datagram.source, datagram.destination, TCP, end - start)
         if compute_sum(packet, start, end, initial) != MASK_16:
             raise Malformed(start + 16, "wrong TCP checksum")
@@ -204,7 +204,7 @@ def walk_options(packet: bytes, start: int, end: int, flags: int, version: int) 
             found.append(NOP)
             at += 1
             continue
-        if kind == END_OF_LIST:
+        if kind == END_OF_LIST:  # [R9293-3.1-05]
             found.append(EndOfList(packet[at + 1 : end]) if at + 1 < end else END)
             break
         length = packet[at + 1] if at + 1 < end else 0
