@@ -14,7 +14,7 @@ from mptcp.wire.segment import Outgoing
 LARGEST_PACKET: Final = 65_600  # octets that one read may bring: 65,535 and a little room
 MOST_PIECES: Final = 1_000  # pieces that one writev takes; the system's own limit is 1,024
 
-# What errno says that the device itself is no more; all else is the trouble of one packet
+# What errno says, on a write, when the device itself is no more; all else is the trouble of one packet
 GONE: Final = frozenset(
     {
         errno.EBADF,
@@ -65,16 +65,15 @@ class Device:
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            if error.errno in GONE:
-                raise DeviceGone(self.name) from error
-            return None
+            raise DeviceGone(self.name) from error
         if not packet:
             raise DeviceGone(self.name)
         return packet
 
     def is_ours(self, packet: bytes) -> bool:
-        """Whether the packet goes to one of our addresses: the kernel also talks to its neighbours
-        (IPv6 router solicitations and multicast reports).
+        """Whether the packet goes to one of our addresses.
+
+        The kernel also talks to its neighbours (IPv6 router solicitations and multicast reports).
         """
         return read_destination(packet) in self.addresses
 
@@ -85,10 +84,10 @@ class Device:
         on a cable. Raises DeviceGone.
         """
         pieces: list[bytes | memoryview] = [outgoing.header]
-        if len(outgoing.text) < MOST_PIECES:
-            pieces.extend([memoryview(text.packet)[text.start : text.end] for text in outgoing.text])
+        if outgoing.segment_size or len(outgoing.text) > MOST_PIECES:
+            pieces = [outgoing.octets()]  # we do not cut; the checksum must be finished all the same
         else:
-            pieces = [outgoing.octets()]
+            pieces.extend([memoryview(text.packet)[text.start : text.end] for text in outgoing.text])
         try:
             os.writev(self._descriptor, pieces)
         except (BlockingIOError, InterruptedError):

@@ -155,7 +155,7 @@ class Driver:
             events = host.events()
             for event in events:
                 self._dispatch(event)
-            leaving = host.transmit(now)
+            leaving = host.transmit(self.clock())  # later than what the events brought about
             for outgoing in leaving:
                 self._send(outgoing)
             if not events and not leaving:
