@@ -22,18 +22,17 @@ segment until then) or ``until``; on the way the host's timers run.
 situations.py has the beginnings that most dialogues share: ``user, peer = established()``.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from mptcp.choices import Choices
 from mptcp.events import Accepted, Event
 from mptcp.host import Host
 from mptcp.journal import Journal
-from mptcp.keys import compute_dss_checksum, compute_idsn
-from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64, compute_wire_32, compute_wire_64
+from mptcp.keys import compute_idsn
+from mptcp.numbers import compute_offset_32, compute_wire_32, compute_wire_64
 from mptcp.values import Address, Micros, Port, Text
 from mptcp.wire import ip, segment
-from mptcp.wire.dss import DataAck, Dss, Mapping
 from mptcp.wire.handshake import (
     CHECKSUM_REQUIRED,
     HMAC_SHA256,
@@ -45,8 +44,10 @@ from mptcp.wire.handshake import (
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, FIN, PSH, SYN, Segment
 from mptcp_model.ladder import Note, draw
-from mptcp_model.scribe import FLAG_NAMES
+from mptcp_model.signals import DataSignal, Wanted, is_like, name_flags, read_text, spell_signal
 from mptcp_model.simulated.capture import Packet
+
+__all__ = ["DataSignal", "Dialogue", "Heard", "Peer", "User", "read_text"]
 
 HOST_IPV4: Address = bytes([10, 0, 0, 2])
 HOST_IPV6: Address = bytes([0xFD, *bytes(14), 2])
@@ -56,25 +57,6 @@ PEER_ISN = 0xFFFFFF00  # soon wraps: whoever forgets modulo 2**32 is found
 PEER_KEY = b"PEER KEY"
 SEED = bytes(range(32))
 STANDSTILL = 1_000  # ticks at one moment before we say that the host does not use them
-
-
-class DataSignal(NamedTuple):
-    """A DSS in offsets: data offset ``dsn`` (first octet: 1), subflow offset ``ssn``, ``length``.
-
-    Sent, it becomes the option with the numbers of the wire, and with a checksum if the peer's
-    ``checksum`` is set; expected, it compares what is not None. ``ack`` is a data offset too.
-    """
-
-    ack: int | None = None
-    dsn: int | None = None
-    ssn: int | None = None
-    length: int | None = None
-    fin: bool | None = None
-    wide: bool = True
-
-
-Wanted: TypeAlias = "Option | DataSignal | type[Option] | Callable[[Option], bool]"
-"""What an option is compared with: itself, its numbers, its class, or a predicate."""
 
 
 class Dialogue:
@@ -336,17 +318,17 @@ class Peer:
         if not self.inbox and (at is not None or by is not None):
             self.wait(by if at is None else at)
         story = self.dialogue
-        story.demand(bool(self.inbox), f"the peer hears nothing, not {segment_name(flags)}")
+        story.demand(bool(self.inbox), f"the peer hears nothing, not {name_flags(flags)}")
         self.heard_at, one = self.inbox.pop(0)
         self.compare("time", self.heard_at, at)
-        self.compare("flags", segment_name(one.flags & ~(PSH & ~flags)), segment_name(flags))
+        self.compare("flags", name_flags(one.flags & ~(PSH & ~flags)), name_flags(flags))
         self.compare("sequence number", self.count(one.sequence), seq)
         self.compare("acknowledgment", self.count_own(one.acknowledgment), ack)
         self.compare("length", one.text_length, length)
         self.compare("text", read_text(one), text)
         self.compare("window", one.window, window)
         for wanted in options:
-            found = any(self.is_like(option, wanted) for option in one.options)
+            found = any(is_like(option, wanted, self.key, self.host_key) for option in one.options)
             story.demand(found, f"no option like {wanted!r} in {one.options!r}")
         for kind in without:
             found = any(isinstance(option, kind) for option in one.options)
@@ -443,56 +425,7 @@ class Peer:
         self.dialogue.demand(wanted is None or found == wanted, f"{name}: {found!r}, not {wanted!r}")
 
     def spell(self, option: Option | DataSignal, text: bytes) -> Option:
-        """The option as it goes over the wire."""
+        """The option as it goes over the wire, before ``text``."""
         if isinstance(option, Option):
             return option
-        ack = None
-        if option.ack is not None:
-            number = self.host_dsn(option.ack)
-            ack = DataAck(number if option.wide else number & MASK_32, option.wide)
-        if option.dsn is None:
-            return Dss(ack, None)
-        number, ssn, length = self.dsn(option.dsn), option.ssn or 0, option.length or 0
-        checksum = None
-        if self.checksum:
-            checksum = compute_dss_checksum(number, ssn, length, (Text(text, 0, len(text)),))
-        number = number if option.wide else number & MASK_32
-        return Dss(ack, Mapping(number, option.wide, ssn, length, checksum, bool(option.fin)))
-
-    def is_like(self, option: Option, wanted: Wanted) -> bool:
-        """Whether ``option`` is what an ``expects`` names."""
-        if isinstance(wanted, DataSignal):
-            return isinstance(option, Dss) and self.is_like_signal(option, wanted)
-        if isinstance(wanted, Option):
-            return option == wanted
-        if isinstance(wanted, type):
-            return isinstance(option, wanted)
-        return wanted(option)
-
-    def is_like_signal(self, dss: Dss, wanted: DataSignal) -> bool:
-        """Whether the named numbers of ``wanted`` are those of ``dss``."""
-        ack, mapping = dss.ack, dss.mapping
-        found = DataSignal()
-        if ack is not None:
-            found = found._replace(ack=count_data(self.key, ack.number, ack.wide))
-        if mapping is not None:
-            dsn = count_data(self.host_key, mapping.dsn, mapping.wide)
-            found = found._replace(dsn=dsn, ssn=mapping.ssn, length=mapping.length, fin=mapping.fin)
-        pairs = zip(found[:5], wanted[:5], strict=True)
-        return all(two is None or one == two for one, two in pairs)
-
-
-def count_data(key: bytes, number: int, wide: bool) -> int:
-    """The data offset of a DSN or Data ACK in the stream of the owner of ``key``."""
-    idsn = compute_idsn(key)
-    return compute_offset_64(idsn, number) if wide else compute_offset_32(idsn & MASK_32, number, 0)
-
-
-def read_text(one: Segment) -> bytes:
-    """The octets of a segment's text."""
-    return b"".join([piece.octets() for piece in one.text])
-
-
-def segment_name(flags: int) -> str:
-    """The flags in words: "SYN ACK"."""
-    return " ".join(name for flag, name in FLAG_NAMES if flags & flag) or "no flags"
+        return spell_signal(option, self.key, self.host_key, text, self.checksum)

@@ -19,7 +19,7 @@ from mptcp.wire.segment import parse as parse_segment
 from mptcp_model.simulated.applications import Application, Echo, Sender, Sink
 from mptcp_model.simulated.link import Line
 from mptcp_model.simulated.machine import Machine
-from mptcp_model.simulated.network import Network, ipv4, ipv6, path, two_hosts
+from mptcp_model.simulated.network import EVERYWHERE, Network, ipv4, ipv6, path, two_hosts
 from mptcp_model.simulated.network import Path as Way
 
 FAST = Line(rate=100_000_000, delay=10 * MILLISECOND)
@@ -384,6 +384,14 @@ def test_through_routers(family: Callable[[int, int], Address]) -> None:
     datagrams = [ip.parse(one.octets) for one in tap.packets]
     assert {one.hop_limit for one in datagrams if one.source == family(0, 1)} == {62}
     assert all(router.forwarded for router in network.routers.values())
+
+
+def test_tap_everywhere() -> None:
+    """One capture of all links holds what the captures of the links hold."""
+    network = routed()
+    everywhere, each = network.tap(EVERYWHERE), [network.tap(name) for name in network.links]
+    converse(network, Sender(octets(5_000)), Echo())
+    assert sorted(everywhere.packets) == sorted(packet for tap in each for packet in tap.packets)
 
 
 @pytest.mark.parametrize("family", [ipv4, ipv6])

@@ -18,6 +18,9 @@ from mptcp_model.state import State
 STEP_LIMIT: Final = 20_000_000
 """Happenings in one call of ``run`` before we say that it never ends."""
 
+EVERYWHERE: Final = "*"
+"""In place of a link's name: all links."""
+
 
 class Window(NamedTuple):
     """The congestion window and slow-start threshold, octets, of a connection's subflow at a moment."""
@@ -56,7 +59,7 @@ class Network(State):
         """Capture from now on what enters the link ``name``, or what the machine ``name`` sees.
 
         A link's tap sees packets that the link will lose; a machine's sees those that it sends
-        and those that reach it.
+        and those that reach it; the tap EVERYWHERE sees what enters any link.
         """
         return self.taps.setdefault(name, Capture())
 
@@ -116,6 +119,7 @@ class Network(State):
         for name, packet in leaving:
             self.see(node, packet)
             self.see(name, packet)
+            self.see(EVERYWHERE, packet)
             link = self.links[name]
             for arrival in link.send(packet, self.now):
                 self.clock.schedule(arrival, link.target, packet)
