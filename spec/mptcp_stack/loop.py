@@ -119,7 +119,7 @@ class Driver:
         if self._loop is None:
             raise OSError("the stack is not running")
         if self.lost is not None:
-            raise self.lost
+            raise OSError(self.lost.errno, self.lost.strerror)
 
     # -- the road -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dpkt
+import pytest
 
 from mptcp_stack.pcap import PcapWriter
 
@@ -19,3 +20,14 @@ def test_packets_come_back(tmp_path: Path) -> None:
         read = list(reader)
     assert [packet for _, packet in read] == packets
     assert [moment for moment, _ in read] == sorted(moment for moment, _ in read)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk() -> None:
+    """Writing goes on as if nothing were; the end says that something was."""
+    writer = PcapWriter("/dev/full")
+    for _ in range(20):
+        writer.write(bytes(65_535))
+    with pytest.raises(OSError, match="cannot write /dev/full: No space left"):
+        writer.close()
+    writer.close()
