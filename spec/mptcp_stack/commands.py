@@ -111,7 +111,7 @@ def serve(
 
     mptcp serve 8000 --in README.md &
 
-    mptcpize run nc 10.77.0.2 8000
+    python -m mptcp_stack.peers receive --connect 10.77.0.2 8000
     """
     with ExitStack() as resources:
         wishes = resources.enter_context(Wishes(source, sink, as_json))
@@ -151,7 +151,8 @@ def lab(
     beside the kernel's own programs.
 
     Examples:
-    mptcp lab -- sh -c 'mptcp serve 8000 --in README.md & sleep 2; mptcpize run nc 10.77.0.2 8000'
+    mptcp lab -- sh -c 'python -m mptcp_stack.peers echo --listen :: 8000 &
+    echo hello | mptcp connect 10.77.0.1 8000'
 
     mptcp lab --exchange 1000000 --ladder
     """
