@@ -268,6 +268,19 @@ class Peer:
         """Send one segment: ``seq`` and ``ack`` are offsets, ``window`` is the field as it stands."""
         if at is not None:
             self.dialogue.advance(at)
+        self.sends_octets(self.makes(flags, text, options, seq, ack, window, urgent))
+
+    def makes(
+        self,
+        flags: int,
+        text: bytes = b"",
+        options: Sequence[Option | DataSignal] = (),
+        seq: int | None = None,
+        ack: int | None = None,
+        window: int | None = None,
+        urgent: int = 0,
+    ) -> bytes:
+        """The packet that ``sends`` would send, for ``sends_octets`` or the host."""
         start = self.next if seq is None else seq
         acked = self.acked if ack is None else ack
         one = Segment(
@@ -285,7 +298,7 @@ class Peer:
         )
         length = len(text) + bool(flags & SYN) + bool(flags & FIN)
         self.next = max(self.next, start + length)
-        self.sends_octets(segment.emit(one).octets())
+        return segment.emit(one).octets()
 
     def sends_octets(self, packet: bytes, at: Micros | None = None) -> None:
         """Send a whole packet as it is."""

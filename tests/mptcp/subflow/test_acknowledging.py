@@ -41,7 +41,7 @@ def test_second_full_segment() -> None:
         peer.expects(ACK, ack=1 + (pair + 1) * 2_920)
 
 
-@pytest.mark.clause("R9293-3.10.7.4-01", "R5681-4.2-02")
+@pytest.mark.clause("R9293-3.10.7.4-01", "R9293-3.4-02", "R5681-4.2-02")
 def test_text_carries_the_acknowledgment() -> None:
     """What we have to say says it too, and no ACK of its own follows."""
     user, peer = established()
@@ -78,6 +78,17 @@ def test_filling_part_of_a_hole() -> None:
     user.reads(b"hello")
 
 
+@pytest.mark.clause("R9293-3.10.7.4-02", "R9293-3.10.7.4-01")
+def test_all_that_came_is_acknowledged_at_once() -> None:
+    """What the device brings together is taken together, and then acknowledged: the last word counts."""
+    user, peer = established()
+    for _ in range(4):
+        user.host.receive(peer.makes(ACK, text=FULL), peer.dialogue.now)
+    peer.dialogue.settle()
+    peer.expects(ACK, ack=1 + 4 * len(FULL))
+    peer.expects_nothing()
+
+
 def test_copy() -> None:
     """RFC 9293 §3.10.7.4, first: text that was taken before is answered by an ACK and not read twice."""
     user, peer = established()
@@ -111,6 +122,7 @@ def test_overlap_out_of_order() -> None:
     user.reads(b"abcdefghijklmn")
 
 
+@pytest.mark.clause("R9293-3.4-04")
 @pytest.mark.parametrize("away", [-50, 70_000, 1 << 30])
 def test_outside_the_window(away: int) -> None:
     """RFC 9293 §3.10.7.4, first: text outside the window is answered by an ACK and dropped."""
@@ -133,6 +145,7 @@ def test_wrong_checksum() -> None:
     user.reads(b"world")
 
 
+@pytest.mark.clause("R9293-3.4-05")
 def test_numbers_wrap() -> None:
     """RFC 9293 §3.4: 2**32 lies in the middle of this stream, and nobody notices."""
     user, peer = listening()

@@ -27,7 +27,7 @@ def test_within_the_window() -> None:
     assert sent + more <= sent + 4_000
 
 
-@pytest.mark.clause("R9293-3.8.6-01", "R9293-3.8.6-04", "R9293-3.8.6-05")
+@pytest.mark.clause("R9293-3.8.6-01", "R9293-3.8.6-04", "R9293-3.8.6-05", "R9293-3.8.6-07")
 def test_shrunken_window() -> None:
     """A window that moves left breaks nothing: no new text leaves, the old is repeated when it is time."""
     user, peer = established(rtt=RTT, window=10_000)
@@ -195,7 +195,7 @@ def test_close_sends_the_rest() -> None:
     assert segments[-1].flags & FIN
 
 
-@pytest.mark.clause("R9293-3.9.1.2-02", "R9293-3.9.1.2-01")
+@pytest.mark.clause("R9293-3.9.1.2-02", "R9293-3.9.1.2-03", "R9293-3.9.1.2-01")
 def test_push() -> None:
     """PSH stands on the last segment of what was written."""
     user, peer = established()
@@ -239,6 +239,7 @@ def test_text_beyond_a_closed_window() -> None:
     user.reads(b"c")
 
 
+@pytest.mark.clause("R9293-3.4-04")
 def test_text_across_the_edge() -> None:
     """RFC 9293 §3.10.7.4, first: of text that crosses the window's edge the part inside is taken."""
     user, peer = established(receive_buffer=2_000)

@@ -89,6 +89,7 @@ def test_simultaneous() -> None:
 # -- nobody there -----------------------------------------------------------------------------
 
 
+@pytest.mark.clause("R9293-3.4-06")
 def test_syn_to_a_closed_port() -> None:
     """RFC 9293 §3.10.7.1: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>."""
     peer = Dialogue().meets()
@@ -160,6 +161,7 @@ def test_reset_in_syn_received_from_syn_sent() -> None:
     assert event.error in ("refused", "reset")
 
 
+@pytest.mark.clause("R9293-3.4-03")
 @pytest.mark.parametrize("ack", [0, 2, 100_000])
 def test_bad_ack_in_syn_received(ack: int) -> None:
     """RFC 9293 §3.10.7.4, fifth: an unacceptable ACK in SYN-RECEIVED is answered by <SEQ=SEG.ACK> RST."""

@@ -62,7 +62,7 @@ def test_segment_size_with_options() -> None:
     peer.expects(ACK, length=1_448, options=[Timestamps])
 
 
-@pytest.mark.clause("R9293-3.1-09", "R9293-3.7.1-04", "R9293-3.7.1-03", "R9293-3.2-02")
+@pytest.mark.clause("R9293-3.1-09", "R9293-3.7.1-04", "R9293-3.7.1-05", "R9293-3.7.1-03", "R9293-3.2-02")
 @pytest.mark.parametrize(("ipv6", "size"), [(False, 1_460), (True, 1_440)])
 def test_own_segment_size(ipv6: bool, size: int) -> None:
     """MSS says what fits the MTU behind both headers, on SYN and SYN/ACK and nowhere else."""
