@@ -58,9 +58,10 @@ def describe(info: ConnectionInfo, sent: Tally, received: Tally) -> str:
     if info.multipath and info.checksum:
         kind += " with checksums"
     speed = max(sent.megabits_per_second, received.megabits_per_second)
+    pace = f", up to {speed:.0f} Mbit/s" if speed >= 1 else ""
     return (
         f"{kind} with {ip_address(info.remote)} port {info.remote_port}: sent {sent.octets} octets, "
-        f"received {received.octets} octets, up to {speed:.0f} Mbit/s"
+        f"received {received.octets} octets{pace}"
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -288,6 +289,32 @@ def test_lab_runs_a_shell() -> None:
     answer = run_lab(input="echo $MPTCP_LAB; exit 3\n")
     assert answer.returncode == 3
     assert answer.stdout.strip() in answer.stderr
+
+
+def test_lab_shell_keeps_ctrl_c() -> None:
+    """On a terminal, Ctrl-C is for what runs in the shell; the lab lives until the shell ends."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(
+            sys.executable,
+            [sys.executable, "-c", CODE, "lab"],
+            {**ENVIRONMENT, "SHELL": "/bin/sh", "PS1": ""},
+        )
+
+    def wait_for(words: bytes) -> None:
+        heard = b""
+        while words not in heard:
+            heard += os.read(terminal, 1000)
+
+    wait_for(b"until this shell ends")
+    os.write(terminal, b"echo sle''eps; sleep 1000\n")
+    wait_for(b"sleeps")
+    time.sleep(0.2)  # until the shell has started it
+    os.write(terminal, b"\x03")
+    os.write(terminal, b"echo still $MPTCP_LAB; exit 5\n")
+    wait_for(b"still mptcp-")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    os.close(terminal)
 
 
 def test_lab_shows_an_exchange(tmp_path: Path) -> None:
