@@ -52,7 +52,7 @@ install: .venv/tools ## build the distribution and install it in .venv, if anyth
 	@sh .ci/install
 
 clean: ## remove what was built
-	@rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .venv/installed
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .venv/installed
 	@find spec model proofs tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the virtual environment, too

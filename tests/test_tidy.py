@@ -58,7 +58,7 @@ PACKAGES = {  # of ours: which others of ours it may import, and which of other 
     "mptcp": ({"mptcp"}, {"librt"}),
     "mptcp_stack": ({"mptcp", "mptcp_stack"}, {"typer", "rich", "pyroute2"}),
     "mptcp_model": ({"mptcp", "mptcp_model"}, {"matplotlib", "hypothesis", "typer", "rich"}),
-    "mptcp_proofs": ({"mptcp", "mptcp_model", "mptcp_proofs"}, {"hypothesis", "z3", "typer", "rich"}),
+    "mptcp_proofs": ({"mptcp", "mptcp_model", "mptcp_proofs"}, {"librt", "hypothesis", "z3", "typer", "rich"}),
 }
 # The build switch runs before the protocol is imported, and is not part of it.
 SWITCH = {"mptcp": {"importlib.machinery", "importlib.util", "os", "sys"}}
@@ -327,7 +327,7 @@ def test_design_page_is_current() -> None:
 
 def find_files() -> Iterator[Path]:
     """The files of the repository, and not what make and the tools have left in it."""
-    made = re.compile(r"\.(?!ci$).*|build|dist|demo|__pycache__|.*\.egg-info")
+    made = re.compile(r"\.(?!ci$).*|build|dist|__pycache__|.*\.egg-info")
     for folder, folders, files in os.walk(ROOT):
         folders[:] = sorted(one for one in folders if made.fullmatch(one) is None)
         yield from (Path(folder, file) for file in sorted(files))
