@@ -22,43 +22,30 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Source(ROOT)
 
 # Level, folder of spec/mptcp ("." is itself), modules. A module imports from lower levels and from those
-# written before it in its row. Within one level, spec/mptcp's own rows and the folders' may also look up
-# the page, but no folder sees another.
-LEVELS = (
-    (0, ".", "native numbers parameters errors values choices journal"),
-    (1, "wire", "octets checksum ip icmp options handshake dss addresses endings segment budget"),
-    (1, ".", "keys chance intervals queue"),
-    (2, "congestion", "controller newreno"),
-    (3, "subflow", "state arrival control timers negotiate recovery acknowledge arrive unreachable transmit subflow"),
-    (4, "scheduler", "scheduler lowest_rtt"),
-    (4, "paths", "manager"),
-    (5, ".", "events"),
-    (
-        5,
-        "connection",
-        "state mapping control acknowledge abort fallback initiate join receive send close news info"
-        " connection",
-    ),
-    (6, ".", "host"),
-    (7, ".", "api"),
-)
+# written before it in its folder. Within one level, spec/mptcp's own rows and the folders' may also look
+# up the page, but no folder sees another.
+LEVELS = """
+0 .          native numbers parameters errors values choices journal
+1 wire       octets checksum ip icmp options handshake dss addresses endings segment budget
+1 .          keys chance intervals queue
+2 congestion controller newreno
+3 subflow    state arrival control timers negotiate recovery acknowledge arrive unreachable transmit subflow
+4 scheduler  scheduler lowest_rtt
+4 paths      manager
+5 .          events
+5 connection state mapping control acknowledge abort fallback initiate join receive send close news info
+5 connection connection
+6 .          host
+7 .          api
+"""
 
-PURE = {
-    "bisect",
-    "collections",
-    "collections.abc",
-    "enum",
-    "hashlib",
-    "heapq",
-    "hmac",
-    "librt.strings",
-    "typing",
-}
+PURE = {"bisect", "collections", "collections.abc", "enum", "hashlib", "heapq", "hmac", "typing"}
+PURE |= {"librt.strings"}
 PACKAGES = {  # of ours: which others of ours it may import, and which of other people's
     "mptcp": ({"mptcp"}, {"librt"}),
     "mptcp_stack": ({"mptcp", "mptcp_stack"}, {"typer", "rich", "pyroute2"}),
     "mptcp_model": ({"mptcp", "mptcp_model"}, {"matplotlib", "hypothesis", "typer", "rich"}),
-    "mptcp_proofs": ({"mptcp", "mptcp_model", "mptcp_proofs"}, {"librt", "hypothesis", "z3", "typer", "rich"}),
+    "mptcp_proofs": ({"mptcp", "mptcp_model", "mptcp_proofs"}, {"librt", "hypothesis", "z3", "typer"}),
 }
 # The build switch runs before the protocol is imported, and is not part of it.
 SWITCH = {"mptcp": {"importlib.machinery", "importlib.util", "os", "sys"}}
@@ -76,22 +63,24 @@ SOMEBODYS_HOME = re.compile(r"(?<![\w.:/-])/(?:root|home|work|Users|mnt)/\w")
 
 
 @cache
-def find_places() -> dict[str, tuple[int, int, int]]:
-    """Of each module of the table: its level, its row and its place in the row."""
+def find_places() -> dict[str, tuple[int, str, int, int]]:
+    """Of each module of the table: its level, its folder, its row and its place in the row."""
     places = {}
-    for row, (level, folder, modules) in enumerate(LEVELS):
-        for place, module in enumerate(modules.split()):
-            places["mptcp." + module if folder == "." else f"mptcp.{folder}.{module}"] = (level, row, place)
+    for row, line in enumerate(LEVELS.strip().splitlines()):
+        level, folder, *modules = line.split()
+        for place, module in enumerate(modules):
+            name = "mptcp." + module if folder == "." else f"mptcp.{folder}.{module}"
+            places[name] = (int(level), folder, row, place)
     return places
 
 
 def may_import(own: str, target: str) -> bool:
-    level, row, place = find_places()[own]
-    their_level, their_row, their_place = find_places()[target]
+    level, folder, row, place = find_places()[own]
+    their_level, their_folder, their_row, their_place = find_places()[target]
     if row == their_row:
         return their_place < place
     if level == their_level:
-        return their_row < row and "." in (LEVELS[row][1], LEVELS[their_row][1])
+        return their_row < row and (folder == their_folder or "." in (folder, their_folder))
     return their_level < level
 
 
