@@ -27,6 +27,18 @@ WIDE_ACK: Final = 0x02
 HAS_ACK: Final = 0x01
 
 
+def fits(number: int, wide: bool) -> bool:
+    """Whether ``number`` has at most 64 bits, or 32 unless ``wide``, and is not negative.
+
+    Comparing numbers of more than 62 bits is slow when compiled; a negative one of those is not
+    found here but refused by ``emit_64``.
+    """
+    bits = number.bit_length()
+    if bits > 62:
+        return wide and bits <= 64
+    return number >= 0 and (wide or bits <= 32)
+
+
 @final
 @mypyc_attr(acyclic=True, free_list_len=1)
 class DataAck(Value):
@@ -35,7 +47,7 @@ class DataAck(Value):
     __match_args__ = ("number", "wide")
 
     def __init__(self, number: int, wide: bool) -> None:
-        if number < 0 or number.bit_length() > (64 if wide else 32):
+        if not fits(number, wide):
             raise Refused("a Data ACK has 32 bits, or 64 if wide")
         self.number: Final = number
         self.wide: Final = wide
@@ -53,7 +65,7 @@ class Mapping(Value):
     __match_args__ = ("dsn", "wide", "ssn", "length", "checksum", "fin")
 
     def __init__(self, dsn: int, wide: bool, ssn: int, length: int, checksum: int | None, fin: bool) -> None:
-        if dsn < 0 or dsn.bit_length() > (64 if wide else 32):
+        if not fits(dsn, wide):
             raise Refused("a DSN has 32 bits, or 64 if wide")
         if ssn >> 32:
             raise Refused("an SSN has 32 bits")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from librt.strings import BytesWriter, read_i16_be, read_i32_be, read_i64_be, write_i16_be, write_i32_be
 
+from mptcp.errors import Refused
 from mptcp.numbers import HALF_32, MASK_16, MASK_32
 
 if TYPE_CHECKING:
@@ -46,8 +47,11 @@ def emit_32(number: int) -> bytes:
 
 
 def emit_64(number: int) -> bytes:
-    """``number`` in eight octets."""
-    return number.to_bytes(8, "big")
+    """``number`` in eight octets; Refused if it does not fit."""
+    try:
+        return number.to_bytes(8, "big")
+    except OverflowError:
+        raise Refused("a number of 64 bits is not negative") from None
 
 
 def write_16(writer: BytesWriter, number: int) -> None:
