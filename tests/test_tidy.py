@@ -128,7 +128,7 @@ def check_purity(module: Module) -> Iterator[str]:
             continue
         if not (one.typing_only and one.target == "mypy_extensions"):
             yield f"line {one.line} imports {one.target}, which is not pure"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Name) and node.id in IMPURE:
             yield f"line {node.lineno} uses {node.id}"
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
@@ -137,7 +137,7 @@ def check_purity(module: Module) -> Iterator[str]:
 
 def check_floats(module: Module) -> Iterator[str]:
     """All arithmetic of the protocol is on integers."""
-    for node in ast.walk(module.tree) if module.is_core else ():
+    for node in module.nodes if module.is_core else ():
         if isinstance(node, ast.Constant) and isinstance(node.value, (float, complex)):
             yield f"line {node.lineno} has the float {node.value}"
         elif isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
@@ -154,7 +154,7 @@ def check_plainness(module: Module) -> Iterator[str]:
                 node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             ):
                 yield f"line {node.lineno} is nested in {function.name}"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Lambda):
             yield f"line {node.lineno} has a lambda"
         for decorator in getattr(node, "decorator_list", []):
@@ -187,7 +187,7 @@ def check_docstring(module: Module) -> Iterator[str]:
 
 def check_comparisons(module: Module) -> Iterator[str]:
     """Sequence numbers as they stand on the wire are circular: `<` does not order them."""
-    for node in ast.walk(module.tree) if module.path.startswith("spec/") else ():
+    for node in module.nodes if module.path.startswith("spec/") else ():
         if isinstance(node, ast.Compare) and any(
             isinstance(operator, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) for operator in node.ops
         ):

@@ -39,15 +39,20 @@ class Module:
         """Whether it is part of spec/mptcp."""
         return self.name == "mptcp" or self.name.startswith("mptcp.")
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """The whole tree, walked once."""
+        return tuple(ast.walk(self.tree))
+
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         """All functions and methods, nested ones included."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield node
 
     def classes(self) -> Iterator[ast.ClassDef]:
         """All classes."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.ClassDef):
                 yield node
 
@@ -57,8 +62,8 @@ class Module:
 
     def clause_marks(self) -> list[str]:
         """The clauses that its tests say they hold."""
-        marks = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
-        named = [mark for mark in marks if ast.unparse(mark.func) == "pytest.mark.clause"]
+        marks = [node for node in self.nodes if isinstance(node, ast.Call)]
+        named = [mark for mark in marks if getattr(mark.func, "attr", "") == "clause"]
         return [ast.literal_eval(one) for mark in named for one in mark.args if isinstance(one, ast.Constant)]
 
 
@@ -99,13 +104,14 @@ class Source:
 
     def find_imports(self, tree: ast.Module) -> Iterator[Import]:
         """All imports, also inside functions; of a name that is itself a module, that module."""
+        nodes = [node for node in ast.walk(tree) if isinstance(node, (ast.If, ast.Import, ast.ImportFrom))]
         guards = [
             node
-            for node in ast.walk(tree)
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for node in nodes
+            if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
         ]
         guarded = {id(child) for guard in guards for statement in guard.body for child in ast.walk(statement)}
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
