@@ -25,6 +25,10 @@ class Chance(Record):
         self.seed = seed
         self.counter = 0
 
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.seed,)
+
     def draw(self, length: int) -> bytes:
         """The next ``length`` octets, at most 32."""
         assert 0 < length <= 32

@@ -17,6 +17,7 @@ from mptcp.chance import Chance
 from mptcp.choices import Choices
 from mptcp.congestion.newreno import NewReno
 from mptcp.connection.connection import Connection
+from mptcp.connection.control import Control
 from mptcp.connection.info import ConnectionInfo, compute_info
 from mptcp.connection.join import find_join, refuse
 from mptcp.errors import Malformed, Refused
@@ -25,8 +26,12 @@ from mptcp.journal import Journal
 from mptcp.keys import compute_idsn, compute_token
 from mptcp.numbers import MASK_32
 from mptcp.parameters import KEY_LENGTH
+from mptcp.paths.manager import PathManager
+from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.control import NEVER
+from mptcp.subflow.control import Control as Tcb
+from mptcp.subflow.negotiate import compute_mss
 from mptcp.subflow.state import State
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Address, Micros, Port, Record, Value
@@ -112,6 +117,10 @@ class Host(Record):
         self.malformed = 0  # packets that were not what they claimed
         self.choices = Choices() if choices is None else choices
         self.journal = Journal() if journal is None else journal
+
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.addresses, self.chance.seed, self.choices, self.journal)
 
     # -- octets in ----------------------------------------------------------------------------
 
@@ -374,24 +383,27 @@ class Host(Record):
         """A connection with its first subflow, open, under a handle and a token of its own."""
         key, token = self.draw_key()
         handle = self.draw_handle()
-        connection = Connection(handle, listener, key, token, compute_idsn(key), choices, self.journal)
-        iss = compute_iss(self.secret, four, now)
-        subflow = Subflow(
-            four[0],
-            four[1],
-            four[2],
-            four[3],
-            iss,
-            self.chance.draw_number(),
-            NewReno(),
+        control = Control(
+            handle,
+            listener,
+            key,
+            token,
+            compute_idsn(key),
+            LowestRtt(),
+            PathManager(),
             choices,
             self.journal,
-            f"subflow {handle}.0",
         )
+        mss = compute_mss(choices.mtu, four[0])
+        iss = compute_iss(self.secret, four, now)
+        name = f"subflow {handle}.0"
+        tcb = Tcb(*four, iss, mss, NewReno(), choices, self.journal, name)
+        tcb.ts_offset = self.chance.draw_number()
+        connection = Connection(control)
         self.connections[handle] = connection
         self.by_tuple[four] = handle
         self.by_token[token] = handle
-        connection.open(subflow, listener == 0, now)
+        connection.open(Subflow(tcb), listener == 0, now)
         return connection
 
     def release(self, connection: Connection) -> None:

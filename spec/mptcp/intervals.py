@@ -23,6 +23,10 @@ class Intervals(Record):
         self.offsets: list[int] = []
         self.pieces: list[Text] = []
 
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.start,)
+
     def insert(self, offset: int, text: Text) -> int:
         """Put ``text`` at ``offset``; returns how many octets of it are new.
 

@@ -29,6 +29,10 @@ class Queue(Record):
         self.offsets: list[int] = []  # where each text begins
         self.first = 0  # index of the text that holds ``start``
 
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.start,)
+
     def __len__(self) -> int:
         return self.end - self.start
 

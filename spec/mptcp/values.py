@@ -7,7 +7,7 @@ keyed, so that an explorer can branch on a whole host and a simulator can rewind
 Both name their fields once, in ``__match_args__`` or ``FIELDS``, in the order of ``__init__``.
 """
 
-from typing import ClassVar, Final, Self, TypeAlias, final
+from typing import Any, ClassVar, Final, Self, TypeAlias, final
 
 from mptcp.native import mypyc_attr
 
@@ -79,7 +79,6 @@ class Text(Value):
         return self.packet[self.start : self.end]
 
 
-@mypyc_attr(serializable=True)  # or the compiled __new__, which copy() needs, would call __init__
 class Record:
     """Base of all records: ``copy()`` and ``key()`` from ``FIELDS``; a tree, no reference upward.
 
@@ -90,10 +89,17 @@ class Record:
     FIELDS: ClassVar[tuple[str, ...]] = ()
     SHARED: ClassVar[tuple[str, ...]] = ()
 
+    def birth(self) -> tuple[object, ...]:
+        """Arguments for ``__init__`` with which a twin is made, before its fields are filled in.
+
+        A compiled class has no other way to make an object.
+        """
+        return ()
+
     def copy(self) -> Self:
         """A record that can change without this one changing."""
-        kind = type(self)
-        twin = kind.__new__(kind)
+        kind: Any = type(self)
+        twin: Self = kind(*self.birth())
         for name in self.FIELDS:
             setattr(twin, name, compute_copy(getattr(self, name)))
         for name in self.SHARED:

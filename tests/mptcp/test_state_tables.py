@@ -16,6 +16,7 @@ from mptcp.journal import Journal
 from mptcp.paths.manager import PathManager
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow import state as tcp
+from mptcp.subflow.control import Control
 from mptcp.subflow.subflow import Subflow
 from mptcp.subflow.timers import move as move_subflow
 
@@ -67,7 +68,8 @@ BOTH = [(tcp.TRANSITIONS, T.CLOSED, T.CLOSED), (data.TRANSITIONS, M.M_OPENING, M
 def make_subflow(state: tcp.State) -> Subflow:
     """A subflow that stands in ``state``."""
     local, remote = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
-    subflow = Subflow(local, 80, remote, 40_000, 7, 8, NewReno(), Choices(), Journal(), "subflow")
+    tcb = Control(local, 80, remote, 40_000, 7, 1_460, NewReno(), Choices(), Journal(), "subflow")
+    subflow = Subflow(tcb)
     subflow.tcb.state = state
     return subflow
 

@@ -18,6 +18,10 @@ class Window(Record):
         self.srtt: Micros = 0  # 0 until measured
         self.acked = 0  # acknowledged octets that have not grown cwnd yet
 
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.mss,)
+
 
 def compute_initial_window(mss: int) -> int:
     """IW in octets: ten segments, and not more than 14,600 octets or two segments (RFC 6928 §2).

@@ -3,7 +3,6 @@
 The table of contents of this folder: each step stands in the file named after its section.
 """
 
-from mptcp.choices import Choices
 from mptcp.connection import abort, acknowledge, close, fallback, initiate, receive, send
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.mapping import Run
@@ -11,10 +10,7 @@ from mptcp.connection.news import Told, compute_news
 from mptcp.connection.state import MAY_WRITE, Signal, State
 from mptcp.errors import Refused
 from mptcp.events import Event
-from mptcp.journal import Journal
 from mptcp.parameters import REASON_MPTCP
-from mptcp.paths.manager import PathManager
-from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow.arrival import Arrival, Kind, Verdict
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.state import SYNCHRONIZED
@@ -51,21 +47,14 @@ class Connection(Record):
 
     FIELDS = ("control", "told", "is_forgotten")
 
-    def __init__(
-        self,
-        handle: int,
-        listener: int,
-        local_key: bytes,
-        local_token: int,
-        local_idsn: int,
-        choices: Choices,
-        journal: Journal,
-    ) -> None:
-        self.control = Control(
-            handle, listener, local_key, local_token, local_idsn, LowestRtt(), PathManager(), choices, journal
-        )
+    def __init__(self, control: Control) -> None:
+        self.control = control
         self.told = Told()
         self.is_forgotten = False  # the application wants to hear no more
+
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.control,)
 
     # -- opening ------------------------------------------------------------------------------
 

@@ -51,6 +51,10 @@ class Branch(Record):
         self.has_mapping = False  # a mapping arrived here: the path carries options
         self.is_closing = False  # our FIN was ordered
 
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.subflow, self.address_id)
+
 
 class Control(Record):
     """Everything that one connection remembers (RFC 8684 appendix C.1)."""
@@ -185,3 +189,8 @@ class Control(Record):
         self.choices = choices
         self.journal = journal
         self.name = f"connection {handle}"
+
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        keys = (self.local_key, self.local_token, self.local_idsn)
+        return (self.handle, self.listener, *keys, self.scheduler, self.paths, self.choices, self.journal)

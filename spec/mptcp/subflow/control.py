@@ -104,8 +104,8 @@ class Control(Record):
         local_port: Port,
         remote: Address,
         remote_port: Port,
-        iss: int,
-        mss: int,
+        iss: int,  # 32 bits; RFC 9293 §3.4.1
+        mss: int,  # octets; the largest text a packet of ours can carry
         controller: Controller,
         choices: Choices,
         journal: Journal,
@@ -183,3 +183,9 @@ class Control(Record):
         self.choices = choices
         self.journal = journal
         self.name = name
+
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        addresses = (self.local, self.local_port, self.remote, self.remote_port)
+        rest = (self.iss, self.snd_mss, self.controller, self.choices, self.journal, self.name)
+        return addresses + rest

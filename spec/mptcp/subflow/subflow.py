@@ -1,45 +1,27 @@
 """A subflow: the user's calls of RFC 9293 §3.10, and the beats of the host."""
 
-from mptcp.choices import Choices
-from mptcp.congestion.controller import Controller
-from mptcp.journal import Journal
 from mptcp.parameters import MAXIMUM_WINDOW
 from mptcp.subflow import arrive as arriving
 from mptcp.subflow import timers, transmit, unreachable
 from mptcp.subflow.arrival import Arrival, Kind, Plan, Terms
 from mptcp.subflow.control import NO_OFFSET, Control
-from mptcp.subflow.negotiate import begin, compute_mss
+from mptcp.subflow.negotiate import begin
 from mptcp.subflow.state import SYNCHRONIZED, Signal, State
-from mptcp.values import Address, Micros, Port, Record, Text
+from mptcp.values import Micros, Record, Text
 from mptcp.wire.segment import Segment
 
 
 class Subflow(Record):
-    """One TCP connection between two addresses and ports.
-
-    ``iss`` and ``ts_offset`` (32 bits) are random and come from the host.
-    """
+    """One TCP connection between two addresses and ports: its control block, and what may happen to it."""
 
     FIELDS = ("tcb",)
 
-    def __init__(
-        self,
-        local: Address,
-        local_port: Port,
-        remote: Address,
-        remote_port: Port,
-        iss: int,
-        ts_offset: int,
-        controller: Controller,
-        choices: Choices,
-        journal: Journal,
-        name: str,
-    ) -> None:
-        mss = compute_mss(choices.mtu, local)
-        self.tcb = Control(
-            local, local_port, remote, remote_port, iss, mss, controller, choices, journal, name
-        )
-        self.tcb.ts_offset = ts_offset
+    def __init__(self, tcb: Control) -> None:
+        self.tcb = tcb
+
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.tcb,)
 
     # -- the user's calls, RFC 9293 §3.10.1-3.10.6 --------------------------------------------
 
