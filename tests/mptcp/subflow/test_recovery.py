@@ -66,6 +66,19 @@ def test_full_acknowledgment() -> None:
     assert duplicates(peer, 1 + 10 * MSS, 2) == []
 
 
+@pytest.mark.clause("R6582-3.2-02")
+def test_recovery_needs_more_than_the_last_one() -> None:
+    """Duplicates of the very ACK that ended a recovery begin none; once it moved on, they do."""
+    _, peer = in_flight()
+    duplicates(peer, 1, 3)
+    peer.sends(ACK, ack=1 + 10 * MSS)
+    assert peer.skips()
+    assert 1 + 10 * MSS not in duplicates(peer, 1 + 10 * MSS, 5)
+    peer.sends(ACK, ack=1 + 11 * MSS)
+    assert peer.skips()
+    assert duplicates(peer, 1 + 11 * MSS, 3)[0] == 1 + 11 * MSS
+
+
 @pytest.mark.clause("R6582-3.2-04")
 def test_partial_acknowledgment() -> None:
     """An ACK of less than all resends the next hole at once, without three duplicates."""
@@ -79,9 +92,29 @@ def test_partial_acknowledgment() -> None:
     assert sent[0] == 1 + 7 * MSS
 
 
+@pytest.mark.clause("R6582-3.2-02", "R6582-3.2-05")
+def test_duplicates_after_a_timeout() -> None:
+    """Once all has been sent again after a timeout, duplicates of it start no recovery."""
+    user, peer = established(rtt=RTT)
+    user.writes(bytes(3 * MSS))
+    peer.skips()
+    peer.acked = 1
+    peer.expects(ACK, seq=1, at=RTT + 300 * MILLISECOND)
+    peer.sends(ACK, ack=1 + MSS)
+    assert [peer.count(one.sequence) for one in peer.skips()] == [1 + MSS, 1 + 2 * MSS]
+    assert duplicates(peer, 1 + MSS, 5) == []
+    peer.sends(ACK, ack=1 + 3 * MSS)
+    user.writes(bytes(20 * MSS))
+    peer.expects(ACK, seq=1 + 3 * MSS)
+    peer.sends(ACK, ack=1 + 4 * MSS)
+    start = 1 + 4 * MSS
+    assert len(peer.skips()) >= 2
+    assert duplicates(peer, start, 3)[0] == start
+
+
 @pytest.mark.clause("R6582-3.2-02", "R6582-3.2-05", "R6582-3.2-01")
 def test_no_second_halving() -> None:
-    """Duplicates of what was sent before recovery, or a timeout, do not start another recovery."""
+    """Duplicates of what was sent before a timeout do not start another recovery."""
     _, peer = in_flight()
     peer.acked = 1
     peer.waits(RTT + 300 * MILLISECOND)
@@ -94,9 +127,10 @@ def test_no_second_halving() -> None:
 def test_what_is_no_duplicate() -> None:
     """RFC 5681 §2: text, or another window, and it is an ordinary ACK."""
     user, peer = in_flight()
-    for octet in range(4):
+    for _ in range(4):
         peer.sends(ACK, ack=1, text=b"x")
-        peer.sends(ACK, ack=1, window=60_000 - octet)
+    for step in range(4):
+        peer.sends(ACK, ack=1, window=60_000 - step)
     assert 1 not in [peer.count(one.sequence) for one in peer.skips()]
     user.reads(b"xxxx")
 

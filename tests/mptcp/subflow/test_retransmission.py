@@ -136,6 +136,7 @@ def test_timer_is_stopped() -> None:
     """When all is acknowledged nothing is sent again."""
     user, peer = established(rtt=RTT)
     exchange(user, peer, RTT)
+    assert user.host.deadline() is None
     peer.expects_nothing(until=60 * SECOND)
 
 
