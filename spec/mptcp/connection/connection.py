@@ -117,7 +117,7 @@ class Connection(Record):
                 self.take_options(branch, arrival, now)
             if not branch.subflow.tcb.reset_now:
                 receive.take_text(control, branch, arrival.text, now)
-            if control.mode is Mode.PLAIN and arrival.acknowledged:
+            if control.mode is Mode.PLAIN:
                 acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
         elif before is SubflowState.SYN_RECEIVED and segment.flags & SYN:
             initiate.take_syn_again(control, segment.options)
