@@ -12,7 +12,7 @@ from mptcp.parameters import REASON_MIDDLEBOX, REASON_MPTCP, SECOND
 from mptcp.wire.dss import DataAck, Dss, Mapping
 from mptcp.wire.endings import TcpReset
 from mptcp.wire.handshake import HMAC_SHA256, CapableAck, CapableSyn, CapableSynAck
-from mptcp.wire.segment import ACK, RST, SYN
+from mptcp.wire.segment import ACK, RST, SYN, URG
 from mptcp_model.dialogue import DataSignal, Peer, User
 from mptcp_model.situations import PEER_OPTIONS, established, listening
 
@@ -297,7 +297,7 @@ def test_mapping_contradicted(dsn: int, ssn: int, length: int) -> None:
     user.reads(b"")
 
 
-@pytest.mark.clause("R8684-3.3.1-21", "R8684-3.7-11", "R8684-3.7-12", "R8684-3.3.1-20", "R8684-6-04")
+@pytest.mark.clause("R8684-3.3.1-21", "R8684-3.7-11", "R8684-3.7-12", "R8684-3.3.1-20", "R8684-3.6-17")
 def test_mapping_never_comes() -> None:
     """A window full of text that nobody mapped: the subflow is broken, reason 6, nothing was read."""
     user, peer = established(multipath=True, receive_buffer=20_000)
@@ -422,3 +422,28 @@ def test_subflow_numbers_are_relative() -> None:
     for at in range(0, 1_000, 250):
         peer.sends(ACK, text=octets[at : at + 250], options=[map_text(1 + at, 1 + at, 250)])
     assert user.reads() == octets
+
+
+# -- urgent data ------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("R8684-3.3.1-15")
+@pytest.mark.parametrize("urgent", [1, 3, 5, 60_000])
+def test_urgent_text_has_its_place(urgent: int) -> None:
+    """Urgent text is mapped like any other, and read where it stands in the data."""
+    user, peer = established(multipath=True)
+    peer.sends(ACK | URG, text=b"abcde", options=[map_text(1, 1, 5)], urgent=urgent)
+    peer.sends(ACK, text=b"fgh", options=[map_text(6, 6, 3)])
+    user.hears(Readable, Readable)
+    user.reads(b"abcdefgh")
+
+
+@pytest.mark.clause("R8684-3.3.1-14")
+def test_we_send_nothing_urgent() -> None:
+    """No segment of ours has URG, whatever came."""
+    user, peer = established(multipath=True)
+    peer.sends(ACK | URG, text=b"!", options=[map_text(1, 1, 1)], urgent=1)
+    user.writes(bytes(5_000))
+    user.closes()
+    segments = peer.skips()
+    assert segments and not any(one.flags & URG or one.urgent for one in segments)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mptcp.events import Accepted, FellBack, Readable
+from mptcp.events import Aborted, Accepted, FellBack, Readable
 from mptcp.parameters import MILLISECOND, REASON_MPTCP, REASON_PROHIBITED, SECOND
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, Prio, RemoveAddr
 from mptcp.wire.dss import Dss
@@ -267,3 +267,27 @@ def test_two_dss_on_one_segment() -> None:
     peer.sends(ACK, text=b"hello", options=signals)
     user.hears(Readable)
     user.reads(b"hello")
+
+
+@pytest.mark.clause("R8684-3.1-31", "R8684-3.9.2-03")
+def test_we_join_nothing() -> None:
+    """Before any DSS, after it, and after an announcement: no SYN of ours leaves but the first."""
+    user, peer = established_actively(multipath=True)
+    peer.sends(ACK, options=[AddAddr(1, bytes([10, 0, 0, 9]), None, bytes(8))])
+    user.writes(b"hello")
+    peer.skips()
+    peer.sends(ACK, options=[DataSignal(ack=6)])
+    peer.expects_nothing(until=1_000 * SECOND)
+    assert peer.dialogue.strays == []
+
+
+@pytest.mark.clause("R8684-4-10", "R8684-1.1-02")
+def test_addresses_of_the_first_subflow() -> None:
+    """The application sees one pair of addresses and ports, also when the subflow is gone."""
+    user, peer = established(multipath=True)
+    before = user.host.status(user.connection)
+    peer.sends(RST)
+    user.hears(Aborted)
+    after = user.host.status(user.connection)
+    assert (after.local, after.local_port) == (before.local, before.local_port) == (peer.local, 80)
+    assert (after.remote, after.remote_port) == (peer.address, peer.port)
