@@ -21,7 +21,7 @@ def take_duplicate(tcb: Control, now: Micros) -> None:
     tcb.duplicates += 1  # [R5681-3.2-03] the first two change nothing else
     if tcb.recovering:
         tcb.window.cwnd += tcb.window.mss  # RFC 5681 §3.2, step 4
-    elif tcb.duplicates == DUPLICATE_ACK_THRESHOLD and tcb.snd_una > tcb.recover:
+    elif tcb.duplicates == DUPLICATE_ACK_THRESHOLD and tcb.snd_una > tcb.recover + 1:
         enter(tcb, now)  # [R6582-3.2-02]
 
 
