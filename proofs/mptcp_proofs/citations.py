@@ -11,7 +11,7 @@ ID = re.compile(r"R\d{4}-[0-9A-Z]+(?:\.\d+)*-\d{2,3}")
 MARGIN = re.compile(rf"\[({ID.pattern})\]")
 MARKER = "pytest.mark.clause"
 THEOREM = "Theorem"
-TEXTS = ("id", "name", "words", "bounds", "unclaimed")  # of a theorem, beside its clauses
+TEXTS = ("id", "name", "words", "sections", "bounds", "unclaimed")  # of a theorem, beside its clauses
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -40,7 +40,7 @@ def find_code(root: Path) -> Iterator[Citation]:
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value)
         ]
-        for id, line in sorted(set(found), key=lambda one: one[1]):
+        for id, line in sorted(set(found), key=lambda one: (one[1], one[0])):
             yield Citation(id, path, line, find_name(tree, line))
 
 
@@ -70,6 +70,7 @@ class Statement:
     id: str
     name: str
     words: str
+    sections: str
     clauses: tuple[str, ...]
     bounds: str
     unclaimed: str

@@ -23,6 +23,7 @@ FIELDS = {  # of a need, beside those that sphinx-needs has: what stands in each
     "subject": "subject",
     "code": "where the code keeps it",
     "tests": "tests that hold it",
+    "pitfalls": "what others got wrong",
     "why": "why it is not kept",
     "bounds": "bounds",
     "unclaimed": "what it does not say",
@@ -43,7 +44,7 @@ def make_clause(entry: Entry) -> dict[str, Any]:
     return {
         "id": clause.id,
         "type": "clause",
-        "title": clause.id,
+        "title": f"{clause.level} ({clause.label})" if clause.label else clause.level,
         "status": entry.standing,
         "content": escape(clause.text),
         "rfc": str(clause.rfc),
@@ -54,6 +55,7 @@ def make_clause(entry: Entry) -> dict[str, Any]:
         "subject": clause.subject,
         "code": describe(entry.code),
         "tests": describe(entry.tests),
+        "pitfalls": clause.pitfalls,
         "why": clause.why,
         "proved_by": sorted({one.name.partition(" ")[0] for one in entry.theorems}),
     }
