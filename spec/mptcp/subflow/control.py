@@ -158,7 +158,7 @@ class Control(Record):
         self.rtx_nxt = 0  # next to be sent again; snd_nxt when nothing is
         self.rtx_now = False  # one segment at snd_una goes again, whatever cwnd says
         self.duplicates = 0  # duplicate acknowledgments in a row
-        self.recover = 0  # the SYN's own number; RFC 6582 §3.2 [R6582-3.2-01]
+        self.recover = NO_OFFSET  # highest octet sent when recovery began; RFC 6582 §3.2 [R6582-3.2-01]
         self.recovering = False  # in fast recovery
         self.probes = 0  # window probes sent since the window closed
         self.last_sent_at: Micros = 0

@@ -125,7 +125,7 @@ def expire_retransmission(tcb: Control, now: Micros) -> None:
             tcb.controller.on_timeout(tcb.window, tcb.snd_nxt - tcb.snd_una)
         else:
             tcb.window.cwnd = tcb.window.mss
-        tcb.recover = tcb.snd_nxt  # [R6582-3.2-05]
+        tcb.recover = tcb.snd_nxt - 1  # [R6582-3.2-05]
         tcb.recovering = False
         tcb.duplicates = 0
     tcb.rtx_nxt = tcb.snd_una
