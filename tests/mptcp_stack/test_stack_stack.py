@@ -116,7 +116,8 @@ def test_abort_is_a_reset(run: Any, pair: Any) -> None:
 
 def test_end_delivers_what_was_written(run: Any, cable: Any, stack_on: Any) -> None:
     """A stack that ends waits for the connections that were closed."""
-    octets = Random(3).randbytes(5_000_000)
+    octets = Random(3).randbytes(1_000_000)
+    narrow = Choices(receive_buffer=100_000, send_buffer=100_000)
 
     async def main() -> None:
         left, right = cable()
@@ -128,7 +129,7 @@ def test_end_delivers_what_was_written(run: Any, cable: Any, stack_on: Any) -> N
                 writer.close()
 
             await start_server(take, port=80, stack=server)
-            async with stack_on(left):
+            async with stack_on(left, narrow):
                 _, writer = await open_connection("10.0.0.2", 80)
                 writer.write(octets)
                 writer.close()
@@ -323,7 +324,7 @@ def test_stack_that_does_not_run(run: Any, cable: Any, stack_on: Any) -> None:
 
 def test_narrow_cable(run: Any, pair: Any) -> None:
     """A device that is often full: packets wait for it, some are lost, and everything arrives."""
-    octets = Random(4).randbytes(3_000_000)
+    octets = Random(4).randbytes(500_000)
 
     async def main() -> None:
         async with pair(buffer=1) as both:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from mptcp.choices import Choices
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -50,7 +52,7 @@ def scenario(request: pytest.FixtureRequest, run: Any, pair: Any) -> Scenario:
             return
         from mptcp_stack.streams import open_connection, start_server
 
-        async with pair() as both:
+        async with pair(Choices(receive_buffer=200_000, send_buffer=300_000)) as both:
             yield World(
                 "10.0.0.2" if request.param == "ours" else "fd00::2",
                 both.left.create_connection,
@@ -131,8 +133,8 @@ def test_echo(scenario: Scenario) -> None:
 
 
 def test_much_both_ways(scenario: Scenario) -> None:
-    """Three million octets there and back again, both at once."""
-    octets = Random(1).randbytes(3_000_000)
+    """A million octets there and back again, both at once."""
+    octets = Random(1).randbytes(1_000_000)
 
     async def main(world: World) -> None:
         async with await world.start_server(echo, world.address, 0) as server:
@@ -282,8 +284,8 @@ def test_back_pressure(scenario: Scenario) -> None:
             assert transport.get_write_buffer_limits() == (25_000, 100_000)
             total = 0
             while not told:
-                transport.write(bytes(1_000_000))
-                total += 1_000_000
+                transport.write(bytes(200_000))
+                total += 200_000
                 await asyncio.sleep(0)
                 assert total < 100_000_000
             assert transport.get_write_buffer_size() > 100_000
