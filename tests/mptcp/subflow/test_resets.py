@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mptcp.events import Aborted, Closed
+from mptcp.events import Aborted, Closed, Readable
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.situations import (
@@ -70,13 +70,14 @@ def test_reset_outside_the_window(situation: Callable[[], Scene], away: int) -> 
 
 
 @pytest.mark.clause("R9293-3.4-01")
-def test_reset_with_a_closed_window() -> None:
-    """A RST counts although the receive window is zero."""
+@pytest.mark.parametrize("reason", [b"", b"full"])
+def test_reset_with_a_closed_window(reason: bytes) -> None:
+    """A RST counts although the receive window is zero, and even with text on it."""
     user, peer = established(receive_buffer=1_000)
     peer.sends(ACK, text=bytes(1_000))
     peer.expects(ACK, window=0, by=SECOND)
-    user.hears_nothing() if not peer.dialogue.events else peer.dialogue.events.clear()
-    peer.sends(RST, seq=1_001)
+    user.hears(Readable)
+    peer.sends(RST, seq=1_001, text=reason)
     user.hears(Aborted)
 
 
