@@ -380,7 +380,7 @@ class Host(Record):
         return found
 
     def create(self, listener: int, four: FourTuple, choices: Choices, now: Micros) -> Connection:
-        """A connection with its first subflow, open, under a handle and a token of its own."""
+        """A connection with its first subflow, open, under a handle and a token of its own. [R8684-1.3-01]"""
         key, token = self.draw_key()
         handle = self.draw_handle()
         control = Control(
@@ -457,7 +457,10 @@ class Host(Record):
 
 
 def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
-    """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3)."""
+    """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3).
+
+    [R8684-3-08]
+    """
     local, local_port, remote, remote_port = four
     message = local + local_port.to_bytes(2, "big") + remote + remote_port.to_bytes(2, "big")
     digest = hmac.digest(secret, message, hashlib.sha256)

@@ -15,7 +15,10 @@ ADD_ADDR_HMAC: Final = 8  # octets; RFC 8684 §3.4.1
 
 
 def compute_digest(key: bytes, version: int = 1) -> bytes:
-    """The hash of ``key`` as it stands on the wire: 32 octets, or 20 in version 0. [R8684-3.1-43]"""
+    """The hash of ``key`` as it stands on the wire: 32 octets, or 20 in version 0.
+
+    [R8684-3.1-43] [R8684-E-03]
+    """
     return sha1(key).digest() if version == 0 else sha256(key).digest()
 
 
@@ -38,7 +41,7 @@ def compute_join_hmac(
 
     The SYN/ACK carries its first 8 octets, the ACK its first 20. [R8684-3.2-16] [R6824-3.2-01]
     """
-    # [R8684-3.2-23] the own key and the own nonce come first, whoever opened the connection
+    # [R8684-3.2-23] [R8684-5-02] the own key and the own nonce come first, whoever opened the connection
     return hmac.digest(own_key + peer_key, own_nonce + peer_nonce, "sha1" if version == 0 else "sha256")
 
 

@@ -218,7 +218,7 @@ class Stack:
         return await Opening(self.driver, connection, factory, (local, local_port), (remote, port)).wait()
 
     def _choose_local(self, remote: Address, local_addr: tuple[str, int] | None) -> tuple[Address, Port]:
-        """Our address and port (0: the host's choice) for a connection to ``remote``."""
+        """Our address and port (0: the host's choice) for a connection to ``remote``. [R9293-3.9.1.1-04]"""
         if local_addr is not None:
             address = ipaddress.ip_address(local_addr[0]).packed
             self.check_ours(address)

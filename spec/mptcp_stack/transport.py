@@ -38,7 +38,10 @@ def compute_error(reason: str, where: tuple[Any, ...]) -> OSError:
 
 @final
 class Lingering(Flow):
-    """A connection that its user has closed: it ends in its own time, unless text comes for nobody."""
+    """A connection that its user has closed: it ends in its own time, unless text comes for nobody.
+
+    [R9293-3.6.1-02] [R9293-3.6.1-04]
+    """
 
     def __init__(self, transport: "StreamTransport", driver: Driver) -> None:
         self.local = transport.local

@@ -10,7 +10,10 @@ from mptcp.wire.options import Option
 
 
 def abort(control: Control, error: str, now: Micros) -> None:
-    """The application gives up: RST with MP_FASTCLOSE on every subflow, variant R [R8684-3.5-05]."""
+    """The application gives up: RST with MP_FASTCLOSE on every subflow, variant R [R8684-3.5-05].
+
+    What plain TCP says with a RST. [R8684-3.5-02] [R8684-E-07]
+    """
     if control.state is State.M_CLOSED:
         return
     control.error = error

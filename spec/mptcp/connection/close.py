@@ -56,7 +56,7 @@ def send_data_fin(control: Control) -> None:
         control.fin_now = True
     if control.fin_now and all(is_drained(branch) for branch in control.branches):
         for branch in control.branches:
-            branch.subflow.acknowledge()  # on every subflow
+            branch.subflow.acknowledge()  # one on every subflow [R8684-3-06] [R8684-3.4.1-31] [R8684-4-04]
         control.fin_now = False
 
 

@@ -28,8 +28,8 @@ from mptcp.wire.segment import SYN, Segment
 def is_signal(options: tuple[Option, ...]) -> bool:
     """Whether a segment carries MPTCP news besides Data ACKs: then it says nothing about congestion.
 
-    RFC 8684 §3.4.1, §4: such an acknowledgment is no duplicate. A DATA_FIN is news as well: it rides
-    on each acknowledgment until the peer has it, and these may be many in a row.
+    Such an acknowledgment is no duplicate [R8684-3-05] [R8684-3.4.1-30] [R8684-4-03]. A DATA_FIN is
+    news as well: it rides on each one until the peer has it, and these may be many in a row.
     """
     for option in options:
         if isinstance(option, Dss):

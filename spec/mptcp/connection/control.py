@@ -140,7 +140,7 @@ class Control(Record):
         self.was_open = False  # the handshake ended well
         self.is_counted = listener != 0  # it takes a place in its listener's backlog
 
-        self.local_key = local_key
+        self.local_key = local_key  # [R8684-C.1.1-01]
         self.local_token = local_token
         self.local_idsn = local_idsn
         self.remote_key = b""
@@ -164,7 +164,7 @@ class Control(Record):
         self.is_short = False  # the last write was cut short
 
         self.rcv_nxt = 1  # next expected, right after the IDSN [R8684-3.1-61] [R8684-C.1.3-01]
-        self.rcv_edge = 1  # right edge of the window we announced: never retreats
+        self.rcv_edge = 1  # right edge of the window we announced: never retreats [R8684-C.1.3-02]
         self.rcv_held = Intervals(1)  # data out of order
         self.rcv_ready = Queue(1)  # data in order, for the application
         self.rcv_fin = NO_OFFSET  # offset of the peer's DATA_FIN once seen

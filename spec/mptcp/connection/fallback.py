@@ -82,6 +82,7 @@ def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micro
     if len(control.branches) == 1 and dsn == control.rcv_nxt:
         branch.subflow.acknowledge()
     else:
+        # [R8684-3.7-23] not in line; [R8684-3.7-24] what the subflow held goes with it
         control.reset_reason = REASON_MIDDLEBOX
         branch.subflow.abort("reset", now)
 

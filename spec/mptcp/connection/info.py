@@ -152,7 +152,7 @@ def compute_subflow_info(branch: Branch) -> SubflowInfo:
 
 def compute_info(control: Control) -> ConnectionInfo:
     """STATUS of a connection."""
-    first = control.branches[0].subflow.tcb
+    first = control.branches[0].subflow.tcb  # [R8684-4-10] as plain TCP would show it
     subflows = tuple([compute_subflow_info(branch) for branch in control.branches])
     end = control.snd_queue.end
     return ConnectionInfo(

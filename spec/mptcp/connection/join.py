@@ -18,7 +18,10 @@ def find_join(segment: Segment) -> JoinSyn | None:
 
 
 def refuse(segment: Segment, is_known: bool) -> Segment | None:
-    """The RST for a joining SYN; its MP_TCPRST says whether the token is known or the wish is not granted."""
+    """The RST for a joining SYN; its MP_TCPRST says whether the token is known or the wish is not granted.
+
+    [R8684-3.2-24] [R8684-3.2-14] [R8684-3.2-25] [R8684-3.6-14]
+    """
     reset = compute_reset(segment)
     if reset is None:
         return None

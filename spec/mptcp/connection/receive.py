@@ -133,13 +133,13 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
                 break  # the whole mapping is needed
             if not is_intact(control, branch, run):
                 take_checksum_failure(control, branch, run.dsn, now)
-                break
+                break  # [R8684-3.7-17] nothing behind it is taken either
         deliver(control, run.dsn + start - run.ssn, inbound.cut(start, stop))
         inbound.release(stop)
         release(branch.received, stop)
     if len(inbound) > control.choices.receive_buffer and control.fail_dsn == NO_OFFSET:
         # [R8684-3.3.1-20] [R8684-3.3.1-21] [R8684-3.7-11] a full window and still no mapping
-        reset(control, branch, REASON_MIDDLEBOX, "no mapping", now)  # [R8684-3.7-12]
+        reset(control, branch, REASON_MIDDLEBOX, "no mapping", now)  # [R8684-3.7-12] [R8684-3.6-17]
 
 
 def is_intact(control: Control, branch: Branch, run: Run) -> bool:

@@ -212,7 +212,10 @@ def compute_fin_mapping(control: Control) -> Mapping:
 
 
 def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple[Option, ...]:
-    """Plain TCP has none, but for the signals that end MPTCP [R8684-3.7-10] [R8684-3.7-22]."""
+    """Plain TCP has none, but for the signals that end MPTCP [R8684-3.7-10] [R8684-3.7-22].
+
+    No Data ACK either [R8684-3.7-28].
+    """
     options: list[Option] = []
     if control.infinite != NO_OFFSET and plan.kind is Kind.TEXT:
         # on every segment of text until one that has it is acknowledged
@@ -227,7 +230,7 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
 
 
 def compute_reset_options(control: Control) -> tuple[Option, ...]:
-    """Why the subflow ends: MP_FASTCLOSE [R8684-3.5-05], MP_FAIL [R8684-3.7-15], MP_TCPRST."""
+    """Why the subflow ends: MP_FASTCLOSE [R8684-3.5-05], MP_FAIL [R8684-3.7-15], MP_TCPRST [R8684-3.6-01]."""
     if control.mode is not Mode.MULTIPATH or not control.remote_key:
         return ()
     options: list[Option] = []
@@ -238,5 +241,5 @@ def compute_reset_options(control: Control) -> tuple[Option, ...]:
     if control.reset_reason != NO_OFFSET:
         options.append(TcpReset(0, control.reset_reason))
     elif control.is_aborting:
-        options.append(TcpReset(0, REASON_UNSPECIFIED))
+        options.append(TcpReset(0, REASON_UNSPECIFIED))  # [R8684-3.6-11]
     return tuple(options)

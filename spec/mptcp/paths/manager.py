@@ -7,7 +7,7 @@ from mptcp.values import Address, Port, Record
 
 
 class PathManager(Record):
-    """Decides about subflows beyond the first."""
+    """Decides about subflows beyond the first; this one never wants any. [R8684-3.1-31]"""
 
     FIELDS = ()
 

@@ -262,7 +262,10 @@ def check_acknowledgment(
 
 
 def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Text, ...]:
-    """Seventh: what is in the window is kept; what is in order now goes up."""
+    """Seventh: what is in the window is kept; what is in order now goes up.
+
+    Urgent text is text, and has its place. [R8684-3.3.1-15]
+    """
     if segment.text_length == 0 or tcb.state not in MAY_RECEIVE_TEXT:
         return ()
     offset = seq + (1 if segment.flags & SYN else 0)

@@ -120,9 +120,10 @@ class Control(Record):
         self.error = ""  # why it ended, when not by FINs: refused, reset, timed out
 
         self.iss = iss  # initial send sequence number, 32 bits
-        self.snd_una = 0  # oldest unacknowledged
+        self.snd_una = 0  # oldest unacknowledged on this subflow [R8684-C.2.1-01]
         self.snd_nxt = 0  # next to be sent for the first time
-        self.snd_wnd = 0  # this subflow's send window, octets, scaled [R8684-3.3.5-03] [R9293-3.1-02]
+        # this subflow's send window, octets, scaled [R8684-3.3.5-03] [R8684-C.2.2-02] [R9293-3.1-02]
+        self.snd_wnd = 0
         self.snd_wl1 = 0  # our rcv_nxt-side offset of the segment that last updated the window
         self.snd_wl2 = 0  # its acknowledgment
         self.max_snd_wnd = 0  # the largest window ever announced

@@ -217,7 +217,7 @@ def make(
     """A segment at ``start``; everything it acknowledges and announces is noted."""
     shift = 0 if flags & SYN else tcb.rcv_shift
     field = min(terms.window >> shift, MAXIMUM_WINDOW)
-    # [R9293-3.4-02] the next one that is expected
+    # [R9293-3.4-02] [R8684-C.2.2-01] the next one that is expected
     acknowledgment = compute_wire_32(tcb.irs, tcb.rcv_nxt) if flags & ACK else 0
     if flags & ACK:
         # [R9293-3.8.6-03] the right edge never moves left; [R8684-3.3.4-04] it is the connection's
@@ -236,7 +236,7 @@ def make(
         acknowledgment,
         flags,
         field,
-        0,
+        0,  # [R8684-3.3.1-14] nothing is urgent
         options,
         text,
     )

@@ -41,7 +41,7 @@ from mptcp.wire.options import (
 # How much an option is needed, least first.
 EXTRA: Final = 0  # unknown, experimental: nobody relies on it
 SACK: Final = 1  # a hint; RFC 8684 appendix A lets its blocks go first
-COOKIE: Final = 2  # costs a round trip at the start
+COOKIE: Final = 2  # costs a round trip at the start [R8684-B.1-01]
 BARE_ACK: Final = 3  # a Data ACK alone: the next segment repeats it
 REASON: Final = 4  # of a reset
 SIGNAL: Final = 5  # addresses and priorities: the caller sends them again by themselves

@@ -74,7 +74,7 @@ class TcpReset(Option):
 class Experimental(Option):
     """MP_EXPERIMENTAL: ``octets`` are those behind the length; the first begins with nibble 0xF.
 
-    [R8684-7.2-02] the subtypes 9 to 14 are nobody's, and stay Unknown.
+    [R8684-7.2-02] the subtypes 9 to 14 are nobody's, and stay Unknown. [R8684-E-08]
     """
 
     __match_args__ = ("octets",)

@@ -13,7 +13,7 @@ from mptcp.parameters import KEY_LENGTH, MPTCP_OPTION
 from mptcp.wire.octets import emit_16, emit_32, u16, u32
 from mptcp.wire.options import Option
 
-CAPABLE: Final = 0x0  # option subtypes; RFC 8684 §7.2 [R8684-7.2-01]
+CAPABLE: Final = 0x0  # option subtypes; RFC 8684 §7.2 [R8684-7.2-01] [R8684-2-01]
 JOIN: Final = 0x1
 
 CHECKSUM_REQUIRED: Final = 0x80  # flags A, B, C and H of MP_CAPABLE; RFC 8684 §3.1 [R8684-7.3-01]
@@ -79,6 +79,7 @@ class CapableSynV0(Option):
 
     def emit(self) -> bytes:
         """RFC 6824 §3.1, figure 4."""
+        # [R6824-3.1-05] the version is 0
         return bytes((MPTCP_OPTION, 12, CAPABLE << 4, self.flags)) + self.key
 
 
