@@ -28,8 +28,8 @@ class Citation:
 
 
 def find_code(root: Path) -> Iterator[Citation]:
-    """The margins of spec/mptcp, and the verdicts that carry an id."""
-    for path, text in read_all(root, "spec/mptcp"):
+    """The margins of spec/, and the verdicts that carry an id."""
+    for path, text in read_all(root, "spec"):
         if ID.search(text) is None:
             continue
         tree = ast.parse(text)

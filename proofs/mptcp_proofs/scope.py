@@ -12,23 +12,43 @@ from mptcp_proofs.clauses import Clause
 
 @dataclass(frozen=True)
 class Part:
-    """Some sections of one RFC (each with what is below it), of them those subjects, or all of them."""
+    """Clauses of one RFC: those of some sections, or of all; of these those on some subjects, or on all."""
 
     name: str
     rfc: int
-    sections: tuple[str, ...]
+    sections: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
 
     def has(self, clause: Clause) -> bool:
         """Whether ``clause`` belongs to this part."""
         return (
             clause.rfc == self.rfc
-            and any(clause.is_below(section) for section in self.sections)
+            and (not self.sections or clause.section in self.sections)
             and (not self.subjects or clause.subject in self.subjects)
         )
 
 
-BUILT: tuple[Part, ...] = ()
+BUILT = (
+    # levels 0 and 1: octets, keys, numbers, whoever speaks them
+    Part("every option of version 1", 8684, subjects=("wire",)),
+    Part("keys and what is derived from them", 8684, subjects=("keys",)),
+    Part("every option of version 0, and its keys", 6824, subjects=("wire", "keys")),
+    # one subflow
+    Part("TCP", 9293),
+    Part("congestion control", 5681),
+    Part("blind attacks", 5961),
+    Part("the retransmission timer", 6298),
+    Part("NewReno", 6582),
+    Part("window scale and timestamps", 7323),
+    # one connection with one subflow
+    Part("what holds for all options", 8684, ("3",)),
+    Part("the first handshake", 8684, ("3.1",)),
+    Part("data", 8684, ("3.3", "3.3.1", "3.3.2", "3.3.3", "3.3.4", "3.3.5", "3.3.6")),
+    Part("fast close", 8684, ("3.5",)),
+    Part("fallback", 8684, ("3.7",)),
+    Part("control blocks", 8684, ("C.1.1", "C.1.2", "C.1.3", "C.2", "C.2.1", "C.2.2")),
+    Part("closing", 8684, ("D",)),
+)
 
 
 def is_built(clause: Clause, parts: Iterable[Part] = BUILT) -> bool:
