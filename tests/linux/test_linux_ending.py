@@ -151,7 +151,7 @@ def test_we_abort(lab: Lab, talk: Any, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.clause("R8684-3.5-05")
+@pytest.mark.clause("R8684-3.5-05", "R9293-3.6.1-02", "R9293-3.6.1-04")
 def test_we_leave_text_unread(lab: Lab, talk: Any, role: str) -> None:
     """We close with text unread: MP_FASTCLOSE, as the kernel does it."""
 

@@ -12,7 +12,7 @@ from mptcp.errors import Refused
 SEED = bytes(range(SEED_LENGTH))
 
 
-@pytest.mark.clause("R8684-3.1-12")
+@pytest.mark.clause("R8684-3.1-12", "R8684-3.1-17")
 def test_by_the_book() -> None:
     """Draw n is the HMAC-SHA256 of n, eight octets, keyed by the seed: only the seed can tell it."""
     chance = Chance(SEED)

@@ -29,7 +29,7 @@ def test_version_0_uses_sha_1() -> None:
     assert len(keys.compute_digest(KEY_A, 0)) == 20
 
 
-@pytest.mark.clause("R8684-3.2-16", "R8684-3.2-23", "R6824-3.2-01")
+@pytest.mark.clause("R8684-3.2-16", "R8684-3.2-23", "R6824-3.2-01", "R8684-5-02")
 @given(strategies.keys, strategies.keys, strategies.nonces, strategies.nonces, st.sampled_from([0, 1]))
 def test_each_side_can_check_the_other(
     own: bytes, peer: bytes, mine: bytes, yours: bytes, version: int

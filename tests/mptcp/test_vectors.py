@@ -27,7 +27,7 @@ def octets(one: dict[str, Any], name: str) -> bytes:
     return bytes.fromhex(one[name])
 
 
-@pytest.mark.clause("R8684-3.1-41", "R8684-3.1-42", "R6824-3.1-07", "R6824-3.1-08")
+@pytest.mark.clause("R8684-3.1-41", "R8684-3.1-42", "R6824-3.1-07", "R6824-3.1-08", "R8684-E-03")
 @pytest.mark.parametrize(("version", "one"), PAIRS, ids=NAMES)
 def test_tokens_and_idsns(version: int, one: dict[str, Any]) -> None:
     """Of both hosts."""
@@ -38,7 +38,7 @@ def test_tokens_and_idsns(version: int, one: dict[str, Any]) -> None:
         assert f"{keys.compute_idsn(key, version):016x}" == one["idsn" + host]
 
 
-@pytest.mark.clause("R8684-3.2-16", "R8684-3.2-23", "R6824-3.2-01")
+@pytest.mark.clause("R8684-3.2-16", "R8684-3.2-23", "R6824-3.2-01", "R8684-E-03", "R8684-5-02")
 @pytest.mark.parametrize(("version", "one"), PAIRS, ids=NAMES)
 def test_join_hmacs(version: int, one: dict[str, Any]) -> None:
     """Whole and cut, whichever host sends the SYN, and the three options that carry them."""

@@ -227,6 +227,7 @@ def test_gives_up_waiting(run: Any, cable: Any, stack_on: Any) -> None:
     run(main())
 
 
+@pytest.mark.clause("R9293-3.9.1.1-04")
 def test_no_address_of_that_family(run: Any, stack_on: Any, cable: Any) -> None:
     """Somewhere that we have no address to reach it from: ENETUNREACH, in a sentence."""
 

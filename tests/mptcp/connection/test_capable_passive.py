@@ -66,7 +66,7 @@ def test_three_packets() -> None:
     assert not status(user).checksum
 
 
-@pytest.mark.clause("R8684-3.1-41", "R8684-3.1-43", "R8684-3.1-44", "R8684-3.1-14")
+@pytest.mark.clause("R8684-3.1-41", "R8684-3.1-43", "R8684-3.1-44", "R8684-3.1-14", "R8684-C.1.1-01")
 def test_tokens() -> None:
     """Tokens are the first 32 bits of SHA-256 over the eight octets of each key."""
     user, peer = established(multipath=True)

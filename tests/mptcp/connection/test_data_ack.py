@@ -96,7 +96,7 @@ def test_narrow_one_near_any_wrap(idsn: int, una: int, step: int) -> None:
         assert compute_data_ack(control, DataAck(number, True)) == una + step
 
 
-@pytest.mark.clause("R8684-3.3.2-07", "R8684-3.3.6-06", "R8684-4-02", "R8684-3.3.2-06")
+@pytest.mark.clause("R8684-3.3.2-07", "R8684-3.3.6-06", "R8684-4-02", "R8684-3.3.2-06", "R8684-C.2.1-01")
 def test_subflow_acknowledgment_is_not_enough() -> None:
     """What the subflow alone has acknowledged is kept: the send buffer stays full."""
     user, peer = established(multipath=True, rtt=RTT, receive_buffer=1_000, send_buffer=1_000)

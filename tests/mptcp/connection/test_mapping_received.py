@@ -239,7 +239,7 @@ def test_repeated_segment() -> None:
     assert last_data_ack(peer) == 6
 
 
-@pytest.mark.clause("R8684-3.3.4-03")
+@pytest.mark.clause("R8684-3.3.4-03", "R8684-3.8-02")
 @pytest.mark.parametrize("away", [70_000, 1 << 31, 1 << 40, -100, -(1 << 40)])
 def test_data_outside_the_window(away: int) -> None:
     """Data far ahead or long past is not kept, whatever the subflow says."""
@@ -316,7 +316,7 @@ def test_mapping_never_comes() -> None:
     user.reads(b"")
 
 
-@pytest.mark.clause("R8684-3.3.1-17", "R8684-3.3.1-18")
+@pytest.mark.clause("R8684-3.3.1-17", "R8684-3.3.1-18", "R8684-C.2.2-01")
 def test_unmapped_text_is_acknowledged_below_only() -> None:
     """As long as there is room, in-window text is acknowledged by the subflow, and not above."""
     user, peer = established(multipath=True, receive_buffer=65_535)

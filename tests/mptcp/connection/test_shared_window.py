@@ -61,7 +61,7 @@ def test_nothing_beyond_the_edge() -> None:
     assert sent == 20_000
 
 
-@pytest.mark.clause("R8684-3.3.2-05", "R8684-4-05", "R8684-3.3.5-01", "R8684-3.3.5-03")
+@pytest.mark.clause("R8684-3.3.2-05", "R8684-4-05", "R8684-3.3.5-01", "R8684-3.3.5-03", "R8684-C.2.2-02")
 def test_window_without_data_ack() -> None:
     """A segment without Data ACK opens the subflow's window, and not the connection's."""
     user, peer = established(multipath=True, window=3_000)
@@ -210,7 +210,7 @@ class Edge:
             self.seen += 1
 
 
-@pytest.mark.clause("R8684-3.3.4-01", "R8684-3.3.4-02", "R8684-2.4-02", "R9293-3.8.6-03")
+@pytest.mark.clause("R8684-3.3.4-01", "R8684-3.3.4-02", "R8684-2.4-02", "R9293-3.8.6-03", "R8684-C.1.3-02")
 @pytest.mark.parametrize("buffer", [3_000, 20_000, 65_535, 70_001, 1 << 20])
 @pytest.mark.parametrize("reads", [0, 1, 700, 1 << 20])
 def test_right_edge(buffer: int, reads: int) -> None:

@@ -47,7 +47,9 @@ def name(options: tuple[Option, ...]) -> str:
     return " ".join("N" if isinstance(one, NoOperation) else type(one).__name__ for one in options)
 
 
-@pytest.mark.clause("R9293-3.7.1-02", "R8684-3.4.1-29")
+@pytest.mark.clause(
+    "R9293-3.7.1-02", "R8684-3.4.1-29", "R8684-A-02", "R8684-A-04", "R8684-A-06", "R8684-A-08", "R8684-B.1-01"
+)
 @pytest.mark.parametrize(
     ("wanted", "layout", "length"),
     [
@@ -120,6 +122,7 @@ def test_padding_gives_way_first() -> None:
     assert compute_length(found) == 40
 
 
+@pytest.mark.clause("R8684-A-07", "R8684-A-01", "R8684-B.1-01")
 @pytest.mark.parametrize(
     ("wanted", "kept"),
     [

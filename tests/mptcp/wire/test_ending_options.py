@@ -53,7 +53,7 @@ def test_version_0_has_no_mp_tcprst() -> None:
     assert walk(bytes.fromhex("1e048001"), 0) == (Unknown(30, b"\x80\1"),)
 
 
-@pytest.mark.clause("R8684-3-02")
+@pytest.mark.clause("R8684-3-02", "R8684-7.2-02")
 def test_every_other_length_and_subtype_is_unknown() -> None:
     """Whatever stands in it."""
     legal = {6: (12,), 7: (12,), 8: (4,), 15: tuple(range(3, 41))}
