@@ -349,7 +349,7 @@ def test_infinite_mapping_is_lost() -> None:
     user.hears(FellBack)
 
 
-@pytest.mark.clause("R8684-3.7-17", "R8684-3.7-22")
+@pytest.mark.clause("R8684-3.7-22", "R8684-3.7-14")
 def test_fail_without_checksums() -> None:
     """A peer that has other reasons to complain is believed as well."""
     user, peer = established(multipath=True)

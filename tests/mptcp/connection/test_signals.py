@@ -259,7 +259,7 @@ def test_we_send_no_rows_of_signals() -> None:
         peer.waits(peer.dialogue.now + 10 * MILLISECOND)
 
 
-@pytest.mark.clause("R8684-3-01", "R8684-3-02", "R8684-3.1-32")
+@pytest.mark.clause("R8684-3-01", "R8684-3-02", "R8684-3.3-01")
 def test_two_dss_on_one_segment() -> None:
     """Nobody sends that; both are read, and nothing breaks."""
     user, peer = established(multipath=True)

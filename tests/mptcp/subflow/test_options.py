@@ -194,7 +194,7 @@ def test_windows_are_scaled_when_active() -> None:
     assert peer.acked + sum(one.text_length for one in peer.skips()) <= 501 + 4_000
 
 
-@pytest.mark.clause("R7323-2.3-02")
+@pytest.mark.clause("R7323-2.3-02", "R9293-3.1-02")
 def test_shift_of_at_most_14() -> None:
     """A shift above 14 counts as 14."""
     user, peer = established(options=[MaximumSegmentSize(1_000), Unknown(3, b"\xff")], window=1)

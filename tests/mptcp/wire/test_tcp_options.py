@@ -38,6 +38,7 @@ def test_round_trip(option: Option) -> None:
         assert found == (NOP,) * shift + (option,)
 
 
+@pytest.mark.clause("R9293-3.1-05", "R9293-3.1-10")
 @pytest.mark.parametrize(
     ("option", "octets"),
     [
