@@ -1,7 +1,7 @@
 """The sub-command `mptcp clauses`: what the standards ask, and what here answers to it."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +27,15 @@ from mptcp_proofs.scope import is_built
 
 FORMAT = 1  # of --json
 DEFAULT_RFC = 8684  # of --section
-COLORS = {"met": "green", "partly": "yellow", "open": "yellow", "filed": "cyan", "orphan": "red"}
+COLORS = {
+    "met": "green",
+    "partly": "yellow",
+    "open": "yellow",
+    "filed": "cyan",
+    "unread": "",
+    "orphan": "red",
+}
+UNREAD = ("clauses", "filed")  # the counts that need no source tree
 NO_TREE = "There is no source tree here, so code, tests and theorems were not looked for: run this in one."
 
 
@@ -72,7 +80,7 @@ def clauses(
         rfc = DEFAULT_RFC
     entries = select(ledger, rfc, section, level)
     if missing:
-        entries = [entry for entry in entries if entry.standing in ("partly", "open")]
+        entries = [entry for entry in entries if entry.standing not in ("met", "filed")]
     if as_json:
         print_json(entries, ledger)
         return
@@ -115,20 +123,18 @@ def print_coverage(entries: list[Entry], by: str, ledger: Ledger) -> None:
     groups = group(entries, by)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, expand=by == "rfc")
     table.add_column("RFC" if by == "rfc" else by, no_wrap=True, min_width=4)
-    for heading in ("clauses", "met", "partly", "open", "filed", "code", "tests", "theorems"):
+    headings = [one.name for one in fields(Coverage) if ledger.root is not None or one.name in UNREAD]
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     if by == "rfc":
         table.add_column("title", no_wrap=True, overflow="ellipsis", ratio=1)
     ranks: dict[object, int] = {one: place for place, one in enumerate(LEVELS)}
     for value in sorted(groups, key=lambda one: ranks.get(one, 0)) if by == "level" else groups:
         title = [ledger.catalogue.titles[value]] if by == "rfc" and isinstance(value, int) else []
-        table.add_row(str(value), *make_counts(compute_coverage(groups[value])), *title)
+        coverage = asdict(compute_coverage(groups[value]))
+        counts = [str(coverage[heading] or "") for heading in headings]  # zeros are left empty
+        table.add_row(str(value), *counts, *title)
     Console().print(table)
-
-
-def make_counts(coverage: Coverage) -> list[str]:
-    """The cells of a row, zeros left empty."""
-    return [str(one) if one else "" for one in asdict(coverage).values()]
 
 
 def print_list(entries: list[Entry]) -> None:
@@ -156,12 +162,13 @@ def print_totals(entries: list[Entry], ledger: Ledger) -> None:
     coverage = compute_coverage(entries)
     orphans = sum(1 for entry in entries if get_standing(entry) == "orphan")
     console = Console()
-    console.print(
-        f"{coverage.clauses} clauses: {coverage.met} met, {coverage.filed} filed, {coverage.partly} partly, "
-        f"{coverage.open} open; orphans, in parts that are built: {orphans}.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    words = f"{coverage.clauses} clauses, {coverage.filed} of them filed."
+    if ledger.root is not None:
+        words = (
+            f"{coverage.clauses} clauses: {coverage.met} met, {coverage.filed} filed, "
+            f"{coverage.partly} partly, {coverage.open} open; orphans, in parts that are built: {orphans}."
+        )
+    console.print(words, highlight=False, soft_wrap=True)
     print_warnings(ledger, console)
 
 
@@ -211,7 +218,7 @@ def describe(citation: Citation) -> str:
 
 
 def print_json(entries: list[Entry], ledger: Ledger) -> None:
-    """Counts and clauses, with the version of this format; nulls where there was no tree to read."""
+    """Counts and clauses, with the version of this format; without a tree nothing is met or open."""
     print(
         json.dumps(
             {

@@ -24,6 +24,7 @@ STANDINGS = {
     "partly": "either code or evidence carries its id, not both",
     "open": "nothing carries its id yet",
     "filed": "not kept, and the catalogue says why",
+    "unread": "no source tree was read",
 }
 
 
@@ -35,12 +36,15 @@ class Entry:
     code: list[Citation] = field(default_factory=list)
     tests: list[Citation] = field(default_factory=list)
     theorems: list[Citation] = field(default_factory=list)
+    is_read: bool = True
 
     @property
     def standing(self) -> str:
         """One of STANDINGS. A clause that is filed stays so, whatever code says where it departs."""
         if not self.clause.met:
             return "filed"
+        if not self.is_read:
+            return "unread"
         if self.code and (self.tests or self.theorems):
             return "met"
         return "partly" if self.code or self.tests or self.theorems else "open"
@@ -120,7 +124,7 @@ def find_tree() -> Path | None:
 def load_ledger(root: Path | None) -> Ledger:
     """The ledger of the tree at ``root``; without a tree the installed catalogue alone."""
     catalogue = load_catalogue(root)
-    entries = {id: Entry(clause) for id, clause in catalogue.clauses.items()}
+    entries = {id: Entry(clause, is_read=root is not None) for id, clause in catalogue.clauses.items()}
     ledger = Ledger(catalogue, root, entries, [], [])
     if root is None:
         return ledger

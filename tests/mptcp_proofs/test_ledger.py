@@ -325,6 +325,11 @@ def test_without_a_tree(capsys: pytest.CaptureFixture[str]) -> None:
     assert find_tree() == ROOT
     ledger = load_ledger(None)
     assert list(ledger.entries) == list(LEDGER.entries) and ledger.root is None
-    assert compute_coverage(ledger.entries.values()).code == 0
-    clause_commands.print_totals(list(ledger.entries.values()), ledger)
-    assert clause_commands.NO_TREE in capsys.readouterr().out
+    entries = list(ledger.entries.values())
+    assert {entry.standing for entry in entries} == {"filed", "unread"}
+    clause_commands.print_coverage(entries, "level", ledger)
+    clause_commands.print_list(entries[:3])
+    clause_commands.print_entry(entries[0], ledger)
+    clause_commands.print_totals(entries, ledger)
+    output = capsys.readouterr().out
+    assert clause_commands.NO_TREE in output and "partly" not in output
