@@ -87,7 +87,9 @@ def link_clauses(words: str) -> str:
 def make_clause_pages(rfc: int) -> Iterator[str]:
     """A table of all clauses of an RFC, then each clause under its section."""
     ledger = load()
-    yield from make_table("clause", f'rfc == "{rfc}"', "id;section;level;subject;status;proved_by")
+    yield from make_table(
+        "clause", f'rfc == "{rfc}"', 'id;section;level;subject;status as "Stands";proved_by'
+    )
     for section, entries in group(ledger.select(rfc), "section").items():
         ids = ",".join(entry.clause.id for entry in entries)
         name = "Section" if str(section)[0].isdigit() else "Appendix"
@@ -100,7 +102,7 @@ def make_theorem_pages() -> Iterator[str]:
     if not theorems:
         yield "There is none yet."
         return
-    yield from make_table("theorem", "True", "id;title;proved_by_back as clauses;bounds")
+    yield from make_table("theorem", "True", 'id;title;proved_by_back as "Clauses";bounds')
     yield from ("", "In words", "-" * 40, "", *make_import(), '   :filter: type == "theorem"', "")
 
 

@@ -68,6 +68,7 @@ def make_theorem(theorem: Statement) -> dict[str, Any]:
         "type": "theorem",
         "title": theorem.name,
         "content": escape(theorem.words),
+        "section": theorem.sections,
         "code": f"{theorem.path}:{theorem.line}",
         "bounds": theorem.bounds,
         "unclaimed": theorem.unclaimed,
