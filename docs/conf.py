@@ -1,6 +1,7 @@
 """The pages: what is written by hand stays short, and tables are read from the code and from the ledger."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +19,8 @@ extensions = ["sphinx.ext.autodoc", "sphinx_needs", "pages"]
 html_theme = "furo"
 html_title = f"mptcp {release}"
 autodoc_member_order = "bysource"
+# what only some commands need may be missing where the pages are made
+autodoc_mock_imports = [name for name in ("atheris", "scapy", "pcapng", "dpkt") if find_spec(name) is None]
 exclude_patterns = ["_build"]
 
 needs_types = [
