@@ -7,7 +7,7 @@ draw it, so that each permitted behaviour is tried and not just the default.
 from typing import Final, final
 
 from mptcp.errors import Refused
-from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.parameters import MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, SECOND
 from mptcp.values import Micros, Value
 
 REFUSE: Final = 0  # checksums: fall back to TCP when the peer asks for them
@@ -57,7 +57,7 @@ class Choices(Value):
         retransmissions: int = 15,
         delayed_ack: Micros = 40 * MILLISECOND,
         nagle: bool = True,
-        time_wait: Micros = 60 * SECOND,
+        time_wait: Micros = 2 * MAXIMUM_SEGMENT_LIFETIME,
         close_timeout: Micros = 60 * SECOND,
         backlog: int = 1024,
         mtu: int = 1500,
@@ -106,7 +106,7 @@ class Choices(Value):
         # How long a connection without subflows, or whose closing does not end, is kept. RFC 8684
         # §3.3.3 [R8684-3.3.3-14]
         self.close_timeout: Final = close_timeout
-        # Connections of one listener that wait in SYN-RECEIVED or to be accepted
+        # Connections of one listener that wait in SYN-RECEIVED
         self.backlog: Final = backlog
         # Of the device, for the MSS we announce. RFC 9293 §3.7.1
         self.mtu: Final = mtu

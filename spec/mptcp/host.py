@@ -262,7 +262,7 @@ class Host(Record):
             if connection is not None:
                 self.count_opening(connection)
                 news = connection.events()
-                if not connection.is_forgotten:
+                if not connection.control.is_forgotten:
                     events.extend(news)
         return events
 
@@ -355,9 +355,9 @@ class Host(Record):
         return compute_info(self.find(connection).control)
 
     def forget(self, connection: int) -> None:
-        """The application needs the handle no more; what is under way ends by itself."""
+        """The application needs the handle no more. Close or abort it first."""
         found = self.find(connection)
-        found.is_forgotten = True
+        found.control.is_forgotten = True
         self.touch(found)
 
     # -- inside -------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ class Host(Record):
     def find(self, handle: int) -> Connection:
         """The connection, or Refused in the words of RFC 9293 §3.10."""
         connection = self.connections.get(handle)
-        if connection is None or connection.is_forgotten:
+        if connection is None or connection.control.is_forgotten:
             raise Refused("connection does not exist")
         return connection
 
@@ -417,7 +417,7 @@ class Host(Record):
             del self.by_token[control.local_token]
         self.count_opening(connection)
         # one that never opened was never shown to anybody
-        if connection.is_forgotten or (control.listener and not control.was_open):
+        if control.is_forgotten or (control.listener and not control.was_open):
             del self.connections[control.handle]
             self.due.pop(control.handle, NEVER)
 

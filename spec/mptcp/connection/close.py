@@ -31,9 +31,9 @@ def progress(control: Control, now: Micros) -> None:
         send_data_fin(control)
         if control.state in OVER and not control.error:
             close_subflows(control, now)  # [R8684-3.3.3-08] [R8684-3.3.3-09] not before
-        watch_orphan(control, now)
     elif control.mode is Mode.PLAIN:
         progress_plain(control, now)
+    watch_orphan(control, now)
     watch_subflows(control, now)
     if control.mode is Mode.MULTIPATH:
         watch_data_level(control, now)
@@ -110,14 +110,23 @@ def watch_orphan(control: Control, now: Micros) -> None:
 
     A FIN says nothing of the data [R8684-3.3.3-01] [R8684-4-07] [R8684-1.4-02] [R8684-2.6-01].
     """
-    is_orphan = control.state not in OVER and control.rcv_fin == NO_OFFSET and len(control.branches) > 0
+    is_orphan = len(control.branches) > 0
     for branch in control.branches:
-        if branch.subflow.tcb.state not in HALF_CLOSED:
+        if not is_stuck(control, branch.subflow.tcb.state):
             is_orphan = False
     if not is_orphan:
         control.orphan_at = NEVER
     elif control.orphan_at == NEVER:
         control.orphan_at = now + control.choices.close_timeout
+
+
+def is_stuck(control: Control, state: SubflowState) -> bool:
+    """Whether a subflow in ``state`` may wait for its peer for ever, with no clock of its own."""
+    if control.state in OVER:
+        return state is SubflowState.FIN_WAIT_2
+    if control.is_forgotten and control.state is State.M_FINWAIT_2:
+        return True
+    return control.rcv_fin == NO_OFFSET and state in HALF_CLOSED
 
 
 def watch_subflows(control: Control, now: Micros) -> None:
@@ -176,7 +185,11 @@ def tick(control: Control, now: Micros) -> None:
 
 
 def give_up(control: Control, now: Micros) -> None:
-    """Nothing was heard at data level for too long."""
+    """Nothing was heard of the peer for too long; where only its FIN is missing, no harm is done."""
+    if control.state in OVER:
+        for branch in control.branches:
+            branch.subflow.abort("", now)
+        return
     control.error = "timed out"
     control.is_aborting = True
     for branch in control.branches:

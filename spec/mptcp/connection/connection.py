@@ -22,7 +22,7 @@ from mptcp.wire.dss import Dss
 from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
-from mptcp.wire.segment import SYN, Segment
+from mptcp.wire.segment import ACK, SYN, Segment
 
 
 def is_signal(options: tuple[Option, ...]) -> bool:
@@ -42,15 +42,19 @@ def is_signal(options: tuple[Option, ...]) -> bool:
     return False
 
 
+def is_first_again(branch: Branch, segment: Segment) -> bool:
+    """Whether ``segment`` repeats the SYN that opened the subflow."""
+    return segment.flags & (SYN | ACK) == SYN and segment.sequence == branch.subflow.tcb.irs
+
+
 class Connection(Record):
     """One connection, and its subflows. ``handle`` is the host's name for it; ``listener`` 0 if active."""
 
-    FIELDS = ("control", "told", "is_forgotten")
+    FIELDS = ("control", "told")
 
     def __init__(self, control: Control) -> None:
         self.control = control
         self.told = Told()
-        self.is_forgotten = False  # the application wants to hear no more
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""
@@ -119,7 +123,7 @@ class Connection(Record):
                 receive.take_text(control, branch, arrival.text, now)
             if control.mode is Mode.PLAIN:
                 acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
-        elif before is SubflowState.SYN_RECEIVED and segment.flags & SYN:
+        elif before is SubflowState.SYN_RECEIVED and is_first_again(branch, segment):
             initiate.take_syn_again(control, segment.options)
         close.progress(control, now)
         return None
@@ -219,7 +223,7 @@ class Connection(Record):
             plan = branch.subflow.plan(now)
             if plan.kind is Kind.NOTHING:
                 return
-            terms = send.compute_terms(self.control, branch, plan)
+            terms = send.make_terms(self.control, branch, plan)
             segment = branch.subflow.transmit(plan, terms, now)
             send.note_window(self.control, branch, segment)
             segments.append(segment)

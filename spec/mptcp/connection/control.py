@@ -68,6 +68,7 @@ class Control(Record):
         "reason",
         "error",
         "was_open",
+        "is_forgotten",
         "is_counted",
         # keys: RFC 8684 §3.1
         "local_key",
@@ -89,7 +90,6 @@ class Control(Record):
         "snd_edge",
         "snd_queue",
         "snd_fin",
-        "snd_shift",
         "has_data_ack",
         "is_short",
         # receiving: RFC 8684 §3.3.4
@@ -98,7 +98,6 @@ class Control(Record):
         "rcv_held",
         "rcv_ready",
         "rcv_fin",
-        "rcv_shift",
         # signals that leave with the next segment
         "fin_now",
         "fail_dsn",
@@ -138,6 +137,7 @@ class Control(Record):
         self.reason = ""  # why it is plain TCP, when MPTCP was wished
         self.error = ""  # why it ended, when not in order
         self.was_open = False  # the handshake ended well
+        self.is_forgotten = False  # the application wants to hear no more
         self.is_counted = listener != 0  # it takes a place in its listener's backlog
 
         self.local_key = local_key  # [R8684-C.1.1-01]
@@ -159,7 +159,6 @@ class Control(Record):
         self.snd_edge = 1  # right edge of the peer's connection-level window
         self.snd_queue = Queue(1)  # written, and not yet acknowledged at data level [R8684-3.3.6-04]
         self.snd_fin = NO_OFFSET  # offset of our DATA_FIN once the application closed
-        self.snd_shift = 0  # of the first subflow, to read windows with
         self.has_data_ack = False  # a Data ACK of something that we sent has come
         self.is_short = False  # the last write was cut short
 
@@ -168,7 +167,6 @@ class Control(Record):
         self.rcv_held = Intervals(1)  # data out of order
         self.rcv_ready = Queue(1)  # data in order, for the application
         self.rcv_fin = NO_OFFSET  # offset of the peer's DATA_FIN once seen
-        self.rcv_shift = 0
 
         self.fin_now = False  # the DATA_FIN leaves (again) with the next acknowledgment
         self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name

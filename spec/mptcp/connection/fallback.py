@@ -38,9 +38,10 @@ def is_contiguous(control: Control, branch: Branch) -> bool:
 
     Then the infinite mapping can stand for it, and only then.
     """
-    if len(control.branches) != 1 or control.snd_rtx != control.snd_nxt:
+    end = min(control.snd_nxt, control.snd_queue.end)  # a DATA_FIN takes no place on the subflow
+    if len(control.branches) != 1 or min(control.snd_rtx, end) != end:
         return False
-    shift = min(control.snd_nxt, control.snd_queue.end) - branch.subflow.tcb.snd_queue.end
+    shift = end - branch.subflow.tcb.snd_queue.end
     return all(run.dsn - run.ssn == shift for run in branch.sent)
 
 

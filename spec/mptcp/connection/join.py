@@ -3,7 +3,7 @@
 from mptcp.parameters import REASON_MPTCP, REASON_PROHIBITED
 from mptcp.subflow.arrive import compute_reset
 from mptcp.wire.endings import TcpReset
-from mptcp.wire.handshake import JoinSyn
+from mptcp.wire.handshake import CapableSyn, JoinSyn
 from mptcp.wire.segment import ACK, SYN, Segment
 
 
@@ -11,10 +11,13 @@ def find_join(segment: Segment) -> JoinSyn | None:
     """The MP_JOIN of a SYN, if it has one."""
     if segment.flags & (SYN | ACK) != SYN:
         return None
+    join: JoinSyn | None = None
     for option in segment.options:
+        if isinstance(option, CapableSyn):
+            return None  # both make no sense: the handshake becomes plain TCP
         if isinstance(option, JoinSyn):
-            return option
-    return None
+            join = option
+    return join
 
 
 def refuse(segment: Segment, is_known: bool) -> Segment | None:

@@ -34,7 +34,7 @@ class Run(Value):
 
 def is_overlapping(a: int, a_length: int, b: int, b_length: int) -> bool:
     """Whether two runs of subflow offsets share an octet."""
-    return a < b + b_length and b < a + a_length
+    return a_length > 0 and b_length > 0 and a < b + b_length and b < a + a_length
 
 
 def is_same_line(ssn: int, dsn: int, other_ssn: int, other_dsn: int) -> bool:

@@ -13,7 +13,7 @@ from mptcp.numbers import (
     compute_signed_32,
     compute_wire_64,
 )
-from mptcp.parameters import REASON_MIDDLEBOX, REASON_MPTCP
+from mptcp.parameters import CRUMB, REASON_MIDDLEBOX, REASON_MPTCP
 from mptcp.subflow.arrival import Arrival
 from mptcp.subflow.control import NO_OFFSET
 from mptcp.values import Micros, Text
@@ -79,8 +79,9 @@ def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: 
     if run.end <= inbound.start or run.ssn >= branch.subflow.tcb.rcv_edge:
         return  # of text that has moved on, or that cannot come
     is_apart = not is_overlapping(run.ssn, run.length, arrival.seq, arrival.length)
-    if is_apart and len(branch.received) >= MAPPINGS_AHEAD:
-        return  # [R8684-3.3.1-31] each belongs to text in its own segment; a few are let pass
+    most = MAPPINGS_AHEAD if is_apart else MAPPINGS_AHEAD + control.choices.receive_buffer // CRUMB
+    if len(branch.received) >= most:
+        return  # [R8684-3.3.1-31] each belongs to text in its own segment, a few are let pass
     if run.ssn < inbound.start and run.checksum is None:
         passed = inbound.start - run.ssn
         run = Run(inbound.start, run.dsn + passed, run.length - passed, run.wire_length, None)
@@ -113,8 +114,10 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
     inbound = branch.inbound
     while len(inbound) > 0:
         if control.mode is Mode.PLAIN:
-            start = inbound.start
-            deliver(control, start + compute_receive_shift(control, branch), inbound.cut(start, inbound.end))
+            start, shift = inbound.start, compute_receive_shift(control, branch)
+            # the subflow's window let it in, and TCP has acknowledged it
+            control.rcv_edge = max(control.rcv_edge, inbound.end + shift)
+            deliver(control, start + shift, inbound.cut(start, inbound.end))
             inbound.release(inbound.end)
             return
         run = find(branch.received, inbound.start)  # [R8684-3.3.1-32] whichever segment brought it
@@ -131,13 +134,15 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
         if run.checksum is not None:
             if stop < run.end:
                 break  # the whole mapping is needed
+            if control.fail_dsn == run.dsn:
+                break  # it was seen to be bad
             if not is_intact(control, branch, run):
                 take_checksum_failure(control, branch, run.dsn, now)
                 break  # [R8684-3.7-17] nothing behind it is taken either
         deliver(control, run.dsn + start - run.ssn, inbound.cut(start, stop))
         inbound.release(stop)
         release(branch.received, stop)
-    if len(inbound) > control.choices.receive_buffer and control.fail_dsn == NO_OFFSET:
+    if len(inbound) > control.choices.receive_buffer:
         # [R8684-3.3.1-20] [R8684-3.3.1-21] [R8684-3.7-11] a full window and still no mapping
         reset(control, branch, REASON_MIDDLEBOX, "no mapping", now)  # [R8684-3.7-12] [R8684-3.6-17]
 
@@ -161,6 +166,8 @@ def deliver(control: Control, dsn: int, text: tuple[Text, ...]) -> None:
     limit = max(control.rcv_edge, control.rcv_nxt)
     if control.rcv_fin != NO_OFFSET:
         limit = min(limit, control.rcv_fin)
+    if dsn > control.rcv_nxt and len(control.rcv_held.pieces) > control.choices.receive_buffer // CRUMB:
+        limit = control.rcv_nxt  # [R8684-5-06] too many holes: without Data ACK it comes again
     taken = 0
     for piece in text:
         stop = min(len(piece), limit - dsn)
@@ -178,7 +185,9 @@ def deliver(control: Control, dsn: int, text: tuple[Text, ...]) -> None:
 def take_data_fin(control: Control, branch: Branch, offset: int) -> None:
     """The peer's data ends before data offset ``offset`` [R8684-3.3.3-03]."""
     branch.subflow.acknowledge()
-    if control.rcv_fin == NO_OFFSET and control.rcv_nxt <= offset <= control.rcv_edge:
+    held = control.rcv_held.ranges()
+    last = held[-1][1] if held else control.rcv_nxt  # data behind a DATA_FIN would make it a lie
+    if control.rcv_fin == NO_OFFSET and last <= offset <= control.rcv_edge:
         control.rcv_fin = offset
 
 

@@ -19,6 +19,7 @@ from mptcp.subflow.state import State
 from mptcp.values import Micros
 from mptcp.wire.dss import DataAck, Dss, Mapping
 from mptcp.wire.endings import Fail, FastClose, TcpReset
+from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
 from mptcp.wire.segment import SYN, Segment
 
@@ -141,8 +142,8 @@ def assign(control: Control, branch: Branch, offset: int, length: int) -> None:
 # -- the options of one segment ---------------------------------------------------------------
 
 
-def compute_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
-    """On what terms the planned segment leaves."""
+def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
+    """On what terms the planned segment leaves; it is noted that it does."""
     tcb = branch.subflow.tcb
     limit = tcb.snd_queue.end
     options: tuple[Option, ...] = ()
@@ -162,8 +163,11 @@ def compute_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
             options = (compute_text_option(control, run),)
         else:
             options = compute_ack_options(control)
+        note_key(control, options)
     elif control.mode is Mode.PLAIN:
         options = compute_plain_options(control, branch, plan)
+        if plan.kind is Kind.ACK:
+            control.fail_dsn = NO_OFFSET  # said once; again when asked again
     shift = 0 if plan.kind is Kind.SYN else tcb.rcv_shift
     free = control.choices.receive_buffer - len(control.rcv_ready)
     return Terms(compute_announced(compute_window(control), free, shift), options, limit)
@@ -181,7 +185,6 @@ def compute_data_ack(control: Control) -> DataAck:
 def compute_text_option(control: Control, run: Run) -> Option:
     """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02]."""
     if control.is_initiator and not control.is_confirmed:
-        control.has_sent_key = True
         return compute_data_option(control, run.wire_length, run.checksum)
     # [R8684-3.3.1-25] [R8684-3.3.1-26] always wide: no rate wraps it
     number = compute_wire_64(control.local_idsn, run.dsn)
@@ -191,17 +194,27 @@ def compute_text_option(control: Control, run: Run) -> Option:
 
 def compute_ack_options(control: Control) -> tuple[Option, ...]:
     """What an acknowledgment without text carries: keys until they are known, then DSS and signals."""
-    mapping: Mapping | None = None
-    if control.snd_fin != NO_OFFSET and control.snd_una <= control.snd_fin < control.snd_nxt:
-        mapping = compute_fin_mapping(control)
+    mapping = compute_fin_mapping(control) if is_fin_out(control) else None
     if control.is_initiator and not control.is_confirmed and (mapping is None or not control.has_sent_key):
-        control.has_sent_key = True
-        control.fin_now = mapping is not None  # a DATA_FIN follows on an acknowledgment of its own
         return (compute_ack_option(control),)  # [R8684-3.1-24]
     options: list[Option] = [Dss(compute_data_ack(control), mapping)]
     if control.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
     return tuple(options)
+
+
+def note_key(control: Control, options: tuple[Option, ...]) -> None:
+    """Our key leaves; a DATA_FIN that waits behind it follows on an acknowledgment of its own."""
+    for option in options:
+        if isinstance(option, (CapableAck, CapableData)):
+            control.has_sent_key = True
+            if isinstance(option, CapableAck) and is_fin_out(control):
+                control.fin_now = True
+
+
+def is_fin_out(control: Control) -> bool:
+    """Whether our DATA_FIN has been sent and not been acknowledged."""
+    return control.snd_fin != NO_OFFSET and control.snd_una <= control.snd_fin < control.snd_nxt
 
 
 def compute_fin_mapping(control: Control) -> Mapping:
@@ -225,7 +238,6 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
         options.append(Dss(None, Mapping(number, True, una & MASK_32, 0, checksum, False)))
     if control.fail_dsn != NO_OFFSET and plan.kind is Kind.ACK:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
-        control.fail_dsn = NO_OFFSET
     return tuple(options)
 
 

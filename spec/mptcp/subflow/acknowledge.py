@@ -24,6 +24,7 @@ def take_ack(tcb: Control, seq: int, ack: int, length: int, window: int, is_sign
     ``is_signal``: the segment carries news of its own, and says nothing about congestion.
     """
     acked = ack - tcb.snd_una
+    tcb.unanswered = 0  # [R9293-3.8.6.1-02]
     if acked > 0:  # [R9293-3.4-03]
         advance(tcb, ack, acked, now)
     elif not is_signal and is_duplicate(tcb, ack, length, window):
@@ -79,3 +80,5 @@ def update_window(tcb: Control, seq: int, ack: int, window: int, now: Micros) ->
     if not tcb.probing:
         tcb.persist_at = NEVER  # transmit starts it again if the window is still too small
         tcb.probe_now = False
+        if tcb.snd_una < tcb.snd_nxt and tcb.rto_at == NEVER and tcb.state is not State.CLOSED:
+            start_retransmission(tcb, now)  # what is in flight never goes without a clock

@@ -270,7 +270,8 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
         return ()
     offset = seq + (1 if segment.flags & SYN else 0)
     taken = 0
-    edge = tcb.rcv_edge  # [R7323-2.4-01] the farthest ever announced
+    # [R7323-2.4-01] the farthest ever announced
+    edge = tcb.rcv_edge if tcb.rcv_fin == NO_OFFSET else tcb.rcv_fin
     if offset > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
         # [R8684-5-06] too many holes for the octets between them: memory is bounded too
         edge = tcb.rcv_nxt
@@ -308,7 +309,9 @@ def take_fin(tcb: Control, segment: Segment, seq: int, now: Micros) -> None:
     """Eighth: the FIN counts once everything before it has come."""
     if segment.flags & FIN and tcb.rcv_fin == NO_OFFSET and tcb.state in MAY_RECEIVE_TEXT:
         offset = seq + compute_length(segment) - 1
-        if offset <= tcb.rcv_edge:
+        held = tcb.rcv_queue.ranges()
+        last = held[-1][1] if held else tcb.rcv_nxt  # text behind a FIN would make it a lie
+        if last <= offset <= tcb.rcv_edge:
             tcb.rcv_fin = offset
         if offset > tcb.rcv_nxt:
             tcb.ack_now = True  # [R5681-3.2-01] out of order

@@ -77,6 +77,7 @@ class Control(Record):
         "recover",
         "recovering",
         "probes",
+        "unanswered",
         "last_sent_at",
         "window",
         "controller",
@@ -161,6 +162,7 @@ class Control(Record):
         self.duplicates = 0  # duplicate acknowledgments in a row
         self.recover = NO_OFFSET  # highest octet sent when recovery began; RFC 6582 §3.2 [R6582-3.2-01]
         self.recovering = False  # in fast recovery
+        self.unanswered = 0  # of them, since the peer last said anything
         self.probes = 0  # window probes sent since the window closed
         self.last_sent_at: Micros = 0
         self.window = Window(mss)

@@ -92,7 +92,7 @@ class Subflow(Record):
 
     def plan(self, now: Micros) -> Plan:
         """What ``transmit`` would send next."""
-        return transmit.compute_plan(self.tcb, now)
+        return transmit.make_plan(self.tcb, now)
 
     def transmit(self, plan: Plan, terms: Terms, now: Micros) -> Segment:
         """The planned segment, on the connection's terms."""

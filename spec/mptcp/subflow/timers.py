@@ -94,6 +94,9 @@ def expire_persist(tcb: Control, now: Micros) -> None:
     tcb.persist_at = NEVER  # until it has left
     tcb.probe_now = True
     tcb.probes += 1
+    tcb.unanswered += 1
+    if tcb.unanswered > tcb.choices.retransmissions:
+        end(tcb, "timed out", now)  # a window may stay closed for ever, but not in silence
 
 
 def start_persist(tcb: Control, now: Micros) -> None:

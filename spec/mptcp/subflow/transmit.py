@@ -70,7 +70,7 @@ def compute_text_limit(tcb: Control, overhead: int) -> int:
     return max(1, tcb.snd_mss - overhead - (TIMESTAMPS_LENGTH if tcb.timestamps else 0))
 
 
-def compute_plan(tcb: Control, now: Micros) -> Plan:
+def make_plan(tcb: Control, now: Micros) -> Plan:
     """The next segment, or that there is none; starts the probe timer where nothing else would wake us."""
     if tcb.reset_now:
         return Plan(Kind.RESET, tcb.snd_nxt)
@@ -80,7 +80,7 @@ def compute_plan(tcb: Control, now: Micros) -> Plan:
         if tcb.rtx_nxt == 0:
             return Plan(Kind.SYN, 0)
     else:
-        start = compute_next_start(tcb, now)
+        start = find_next_start(tcb, now)
         if start != NO_OFFSET:
             return Plan(Kind.FIN if start == tcb.snd_fin else Kind.TEXT, start)
     if tcb.ack_now and tcb.state is not State.SYN_SENT:
@@ -91,7 +91,7 @@ def compute_plan(tcb: Control, now: Micros) -> Plan:
     return NOTHING
 
 
-def compute_next_start(tcb: Control, now: Micros) -> int:
+def find_next_start(tcb: Control, now: Micros) -> int:
     """The offset of the next text or FIN to leave, NO_OFFSET when none may."""
     if tcb.state is State.TIME_WAIT:
         return NO_OFFSET
@@ -167,7 +167,7 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     if tcb.probe_now:
         usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd)
         stop = min(stop, start + max(usable, 1))
-        tcb.probing = tcb.snd_nxt <= stop
+        tcb.probing = tcb.probing or tcb.snd_nxt <= stop  # a longer one is a probe still
     elif is_again:
         stop = min(stop, tcb.snd_nxt)
     else:
