@@ -1,7 +1,5 @@
 """The host: ports, tokens, handles, and who gets the segment."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +9,8 @@ from mptcp.errors import Refused
 from mptcp.events import Aborted, Accepted, Readable
 from mptcp.host import FIRST_EPHEMERAL, LAST_EPHEMERAL, Host, compute_iss, is_unicast
 from mptcp.parameters import SECOND
-from mptcp.values import Text
-from mptcp.wire import ip, segment
-from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
+from mptcp.wire.segment import ACK, FIN, RST, SYN
+from mptcp_model.bare import OTHER_IPV4, make_host, make_packet, read_packets
 from mptcp_model.dialogue import (
     HOST_IPV4,
     HOST_IPV6,
@@ -30,36 +27,6 @@ from mptcp_model.situations import (
     syn_received,
     syn_sent,
 )
-
-OTHER_IPV4 = bytes([10, 0, 0, 3])
-LATER = 1_000 * SECOND
-
-
-def make_host(**choices: Any) -> Host:
-    """A host with two addresses of each kind."""
-    return Host((HOST_IPV4, OTHER_IPV4, HOST_IPV6), SEED, Choices(**choices))
-
-
-def make_packet(
-    flags: int,
-    source: bytes = PEER_IPV4,
-    destination: bytes = HOST_IPV4,
-    source_port: int = 40_000,
-    destination_port: int = 80,
-    text: bytes = b"",
-    sequence: int = 0,
-) -> bytes:
-    """A packet for the host."""
-    texts = (Text(text, 0, len(text)),) if text else ()
-    one = Segment(source, destination, source_port, destination_port, sequence, 0, flags, 1_000, 0, (), texts)
-    return segment.emit(one).octets()
-
-
-def read_packets(host: Host, now: int = 0) -> list[Segment]:
-    """What leaves now, parsed."""
-    packets = [one.octets() for one in host.transmit(now)]
-    return [segment.parse(packet, ip.parse(packet)) for packet in packets]
-
 
 # -- who gets the segment ---------------------------------------------------------------------
 

@@ -1,18 +1,15 @@
 """The host and its user: handles, what is written, and what is told once."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from mptcp.choices import Choices
 from mptcp.errors import Refused
 from mptcp.events import Aborted, Accepted, Closed, Established, Finished, Readable, Writable
 from mptcp.host import Host
 from mptcp.parameters import MILLISECOND, SECOND
-from mptcp.values import Text
-from mptcp.wire import ip, segment
-from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
+from mptcp.wire.segment import ACK, FIN, RST, SYN
+from mptcp_model.bare import LATER, make_host, make_packet, read_packets
 from mptcp_model.dialogue import (
     HOST_IPV4,
     HOST_IPV6,
@@ -30,36 +27,6 @@ from mptcp_model.situations import (
     syn_sent,
     time_wait,
 )
-
-OTHER_IPV4 = bytes([10, 0, 0, 3])
-LATER = 1_000 * SECOND
-
-
-def make_host(**choices: Any) -> Host:
-    """A host with two addresses of each kind."""
-    return Host((HOST_IPV4, OTHER_IPV4, HOST_IPV6), SEED, Choices(**choices))
-
-
-def make_packet(
-    flags: int,
-    source: bytes = PEER_IPV4,
-    destination: bytes = HOST_IPV4,
-    source_port: int = 40_000,
-    destination_port: int = 80,
-    text: bytes = b"",
-    sequence: int = 0,
-) -> bytes:
-    """A packet for the host."""
-    texts = (Text(text, 0, len(text)),) if text else ()
-    one = Segment(source, destination, source_port, destination_port, sequence, 0, flags, 1_000, 0, (), texts)
-    return segment.emit(one).octets()
-
-
-def read_packets(host: Host, now: int = 0) -> list[Segment]:
-    """What leaves now, parsed."""
-    packets = [one.octets() for one in host.transmit(now)]
-    return [segment.parse(packet, ip.parse(packet)) for packet in packets]
-
 
 # -- handles ----------------------------------------------------------------------------------
 
