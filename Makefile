@@ -14,7 +14,7 @@ BENCHES := $(sort $(wildcard tests/bench/bench_*.py))
 unexport PYTHONPATH
 export MYPY_CACHE_DIR := build/mypy
 
-.PHONY: help demo test lint bench docs install clean distclean
+.PHONY: help demo test prove lint bench docs install clean distclean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -34,6 +34,9 @@ test: install ## run the test suite on both builds (ARGS="-k word" picks some)
 	echo "==> the tests on the interpreted build"; \
 	MPTCP_EXPECT_BUILD=interpreted $(PYTEST) || status=1; \
 	exit $$status
+
+prove: install ## prove the theorems about the sources, each with its mutants (ARGS="T12 serial" picks some)
+	@$(BIN)/mptcp prove $(ARGS)
 
 lint: .venv/tools ## ruff and mypy --strict
 	@echo "==> ruff check"; $(BIN)/ruff check --quiet

@@ -6,7 +6,6 @@ hand; whatever else happens is a failure that says the theorem's name and the re
 """
 
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -151,7 +150,7 @@ def work(task: Task) -> Outcome:
 def perform(theorem: Theorem, task: Task) -> Outcome:
     """Do one task of ``theorem``, within its time."""
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, task.seconds + 5)
+    timer = signal.setitimer(signal.ITIMER_REAL, task.seconds + 5)
     try:
         if task.kind == MUTANT:
             return hunt(theorem, task)
@@ -160,8 +159,8 @@ def perform(theorem: Theorem, task: Task) -> Outcome:
     except Undecided as undecided:
         return Outcome(task, UNKNOWN, str(undecided))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 def ring(number: int, frame: FrameType | None) -> None:
@@ -219,7 +218,8 @@ def run(
     chosen = list(theorems)
     results = {one.id: Result(one) for one in chosen}
     tasks = list(list_tasks(chosen, seconds))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=settle) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=settle)
+    try:
         futures = {pool.submit(work, task): task for task in tasks}
         for done, future in enumerate(as_completed(futures), 1):
             try:
@@ -229,10 +229,11 @@ def run(
             results[outcome.task.theorem].outcomes.append(outcome)
             if on_progress is not None:
                 on_progress(outcome, done, len(tasks))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     return [results[one.id] for one in chosen]
 
 
 def settle() -> None:
-    """A worker leaves interruptions to the process that started it, and may go deep."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.setrecursionlimit(10_000)
+    """A worker ends without a word when it is interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

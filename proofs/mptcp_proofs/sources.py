@@ -52,12 +52,13 @@ class Chance(Source):
 
 @cache
 def make_integers(low: int, high: int) -> strategies.SearchStrategy[int]:
-    """Numbers between the two, the edges of words and of the interval often."""
+    """Numbers between the two, small ones and the edges of words and of the interval often."""
     edges = {low, low + 1, high - 1, high, 0, 1, -1}
     for bits in (15, 16, 31, 32, 63):
         edges |= {sign * (1 << bits) + step for step in (-1, 0, 1) for sign in (1, -1)}
     usual = sorted(one for one in edges if low <= one <= high)
-    return strategies.integers(low, high) | strategies.sampled_from(usual)
+    small = strategies.integers(max(low, min(high, -9)), min(high, max(low, 0) + 300))
+    return strategies.integers(low, high) | strategies.sampled_from(usual) | small
 
 
 class Recorded(Source):

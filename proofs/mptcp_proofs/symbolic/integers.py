@@ -44,6 +44,28 @@ class SymBool:
     __rand__ = __and__
     __ror__ = __or__
 
+    # as a number, 0 or 1
+
+    def __add__(self, other: object) -> Any:
+        return calculate("add", self, other)
+
+    def __sub__(self, other: object) -> Any:
+        return calculate("subtract", self, other)
+
+    def __rsub__(self, other: object) -> Any:
+        return calculate("subtract", other, self)
+
+    def __mul__(self, other: object) -> Any:
+        return calculate("multiply", self, other)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __index__(self) -> int:
+        return int(bool(self))
+
+    __int__ = __index__
+
     def __hash__(self) -> int:
         raise Leak("the hash of a symbolic truth value")
 

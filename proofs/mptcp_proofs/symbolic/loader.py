@@ -39,11 +39,11 @@ class World:
         self.summaries = summaries or {}
         self.modules: dict[str, ModuleType] = {}
 
-    def load(self, name: str) -> ModuleType:
-        """The module ``name`` of this world."""
+    def load(self, name: str, path: Path | None = None) -> ModuleType:
+        """The module ``name`` of this world, from ``path`` if it is none of ours."""
         if name in self.modules:
             return self.modules[name]
-        path = find_path(name)
+        path = find_path(name) if path is None else path
         module = ModuleType("private." + name)
         module.__file__ = str(path)
         module.__dict__["__builtins__"] = self.scope
@@ -88,9 +88,10 @@ class World:
         """The twin, in this world, of a function, which may be named ``module:function``."""
         if isinstance(function, str):
             module, _, name = function.partition(":")
-        else:
-            module, name = function.__module__, function.__name__
-        return getattr(self.load(module), name)
+            return getattr(self.load(module), name)
+        module = function.__module__
+        path = None if is_private(module) else Path(function.__code__.co_filename)
+        return getattr(self.load(module, path), function.__name__)
 
     def replace(self, function: str, other: str) -> None:
         """Put the function ``other`` in the place of ``function``, wherever it was imported to."""

@@ -99,8 +99,8 @@ def write(writer: "Writer", number: Any, length: int) -> None:
 class Writer:
     """``BytesWriter``: octets that grow at the end."""
 
-    def __init__(self, start: Any = b"") -> None:
-        self.items: list[Any] = list(start)
+    def __init__(self) -> None:
+        self.items: list[Any] = []
 
     def append(self, number: Any) -> None:
         """One octet."""
