@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,10 @@ import mptcp
 
 settings.register_profile("house", derandomize=True, database=None, deadline=None)
 settings.load_profile("house")
+
+# A run in the background may have been told to ignore these; the programs under test must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def describe_build() -> str:
