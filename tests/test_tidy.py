@@ -26,7 +26,7 @@ SOURCE = Source(ROOT)
 # up the page, but no folder sees another.
 LEVELS = """
 0 .          native numbers parameters errors values choices journal
-1 wire       octets checksum ip icmp options handshake dss addresses endings segment budget
+1 wire       octets checksum ip icmp options handshake dss addresses endings segment cutting budget
 1 .          keys chance intervals queue
 2 congestion controller newreno
 3 subflow    state arrival control timers negotiate recovery acknowledge arrive unreachable transmit subflow
