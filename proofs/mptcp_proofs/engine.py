@@ -1,6 +1,6 @@
 """Proving one claim: symbols through a private copy of the sources, and what was found tried for real."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mptcp_proofs.claim import Claim, draw_arguments
 from mptcp_proofs.mutants import change
@@ -57,3 +57,10 @@ def prove(
             result.verdict = LEAK
             result.why += f", say the symbols, but the sources themselves say: {plain}"
     return result
+
+
+def sample(theorem: Theorem, claim: Claim, count: int, seconds: float = SECONDS) -> list[dict[str, Any]]:
+    """Arguments that ``claim`` is about, one for each of its first ``count`` paths."""
+    twin = make_symbolic_world(theorem).find(claim)
+    explorer = Explorer(theorem.theory, CHECK_SECONDS, seconds)
+    return explorer.explore(lambda source: twin(**draw_arguments(twin, source)), enough=count).records

@@ -19,6 +19,7 @@ from mptcp_proofs.symbolic.tables import SymTable
 from mptcp_proofs.symbolic.theories import Bits, Line, Logic
 
 MOST_RECORDS = 5000  # of one claim: beyond, paths differ by choices alone
+NO_LIMIT = 1 << 62  # of paths
 MOST_VALUES = 300  # of one number, that a path is split by
 THEORIES: dict[str, type[Bits] | type[Line]] = {"bits": Bits, "line": Line}
 
@@ -282,13 +283,16 @@ class Explorer(Source):
 
     # -- the paths ----------------------------------------------------------------------------
 
-    def explore(self, run: Callable[[Source], bool], is_recording: bool = True) -> Exploration:
-        """Run a claim on all paths, until one fails."""
+    def explore(
+        self, run: Callable[[Source], bool], is_recording: bool = True, enough: int = NO_LIMIT
+    ) -> Exploration:
+        """Run a claim on all paths, until one fails; ``enough`` paths inside the claim are for samples."""
         start = time.perf_counter()
         with context.under_way(self):
             try:
                 while self.follow(run, is_recording) and self.turn():
-                    pass
+                    if self.result.paths - self.result.cut >= enough:
+                        raise Undecided("only some paths were asked for")
             except Undecided as undecided:
                 self.result.verdict, self.result.why = UNKNOWN, str(undecided)
             except Leak as leak:
