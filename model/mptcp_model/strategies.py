@@ -9,7 +9,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from mptcp.choices import ACCEPT, REFUSE, REQUIRE, Choices
-from mptcp.parameters import MILLISECOND
+from mptcp.parameters import LONGEST_TEXT, MILLISECOND
 from mptcp.values import Text
 from mptcp.wire import ip, segment
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
@@ -325,4 +325,5 @@ def choices(draw: st.DrawFn) -> Choices:
         delayed_ack=draw(st.sampled_from([0, 1, 40, 500])) * MILLISECOND,
         nagle=draw(st.booleans()),
         mtu=draw(st.sampled_from([1_280, 1_500, 9_000, 65_535])),
+        offload=draw(st.sampled_from([0, 20_000, LONGEST_TEXT])),
     )

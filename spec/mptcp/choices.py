@@ -7,7 +7,7 @@ draw it, so that each permitted behaviour is tried and not just the default.
 from typing import Final, final
 
 from mptcp.errors import Refused
-from mptcp.parameters import MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, SECOND
+from mptcp.parameters import LONGEST_TEXT, MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, SECOND
 from mptcp.values import Micros, Value
 
 REFUSE: Final = 0  # checksums: fall back to TCP when the peer asks for them
@@ -40,6 +40,7 @@ class Choices(Value):
         "close_timeout",
         "backlog",
         "mtu",
+        "offload",
     )
 
     def __init__(
@@ -61,6 +62,7 @@ class Choices(Value):
         close_timeout: Micros = 60 * SECOND,
         backlog: int = 1024,
         mtu: int = 1500,
+        offload: int = 0,
     ) -> None:
         if checksum not in (REFUSE, ACCEPT, REQUIRE):
             raise Refused("checksum is one of REFUSE, ACCEPT, REQUIRE")
@@ -71,6 +73,8 @@ class Choices(Value):
             raise Refused("the MTU is between 1280 and 65535 octets")
         if min(minimum_rto, delayed_ack, time_wait, close_timeout, backlog) < 0:
             raise Refused("durations and limits are not negative")
+        if not 0 <= offload <= LONGEST_TEXT:
+            raise Refused("a packet holds up to 65455 octets of text")
         if syn_attempts < 1 or retransmissions < 1:
             raise Refused("at least one attempt is made")
         # Speak MPTCP at all; off gives plain RFC 9293 TCP. RFC 8684 §3.1
@@ -110,3 +114,6 @@ class Choices(Value):
         self.backlog: Final = backlog
         # Of the device, for the MSS we announce. RFC 9293 §3.7.1
         self.mtu: Final = mtu
+        # Octets of text in one segment where the device cuts it into those that the path takes; 0: it
+        # does not. Every count follows octets, so that nothing else changes
+        self.offload: Final = offload

@@ -220,7 +220,7 @@ class Host(Record):
                 connection = self.connections.get(handle)
                 if connection is not None:
                     for segment in connection.transmit(now):
-                        packets.append(emit(segment))
+                        packets.append(emit(segment, segment_size=segment.segment_size))
                     self.stale[handle] = True
                     self.news[handle] = True
         return packets

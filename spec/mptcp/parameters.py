@@ -14,6 +14,7 @@ OPTION_SPACE: Final = 40  # octets; RFC 9293 §3.1: the data offset has four bit
 TCP_HEADER: Final = 20  # octets without options; RFC 9293 §3.1
 IPV4_HEADER: Final = 20  # octets without options; RFC 791 §3.1
 IPV6_HEADER: Final = 40  # octets; RFC 8200 §3
+LONGEST_TEXT: Final = 65_455  # octets; what the lengths of IP leave beside the longest headers
 DEFAULT_MSS_IPV4: Final = 536  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
 DEFAULT_MSS_IPV6: Final = 1220  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
 MAXIMUM_WINDOW: Final = 65_535  # the window field, unscaled; RFC 9293 §3.1

@@ -14,14 +14,14 @@ from typing import Annotated, Final
 
 import typer
 
-from mptcp.choices import ACCEPT, REQUIRE, Choices
+from mptcp.choices import ACCEPT, REQUIRE
 from mptcp_stack import conversation, exchange
 from mptcp_stack.attach import attach
 from mptcp_stack.conversation import Wishes
 from mptcp_stack.lab import Lab
 from mptcp_stack.pcap import PcapWriter
 from mptcp_stack.report import say
-from mptcp_stack.stack import Stack
+from mptcp_stack.stack import Stack, suit
 
 USAGE: Final = 2  # exit status: the command line is wrong
 INTERRUPTED: Final = 130  # exit status: 128 + SIGINT
@@ -57,7 +57,7 @@ def open_stack(
     resources.callback(ground.close)
     return Stack(
         ground,
-        choices=Choices(checksum=REQUIRE if checksum else ACCEPT, mtu=ground.mtu),
+        choices=suit((ground,), checksum=REQUIRE if checksum else ACCEPT),
         tap=writer.write if writer is not None else None,
     )
 

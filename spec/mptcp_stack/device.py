@@ -9,7 +9,9 @@ import os
 from typing import Final, final
 
 from mptcp.values import Address
+from mptcp.wire.cutting import cut
 from mptcp.wire.segment import Outgoing
+from mptcp_stack import offload
 
 LARGEST_PACKET: Final = 65_600  # octets that one read may bring: 65,535 and a little room
 MOST_PIECES: Final = 1_000  # pieces that one writev takes; the system's own limit is 1,024
@@ -40,14 +42,25 @@ class DeviceGone(OSError):
 class Device:
     """An open device, its name, our addresses on it and the largest packet (MTU, octets) it takes.
 
+    ``offloads``: each packet has the header of ``mptcp_stack.offload``, and text of many segments goes in
+    and out in one. ``checked``: the TCP checksum of the packet read last need not be verified.
     ``dropped`` counts the packets that it would not take: like a cable, a device makes no promises.
     """
 
-    def __init__(self, descriptor: int, name: str, addresses: tuple[Address, ...], mtu: int = 1500) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        name: str,
+        addresses: tuple[Address, ...],
+        mtu: int = 1500,
+        offloads: bool = False,
+    ) -> None:
         os.set_blocking(descriptor, False)
         self.name: Final = name
         self.addresses: Final = addresses
         self.mtu: Final = mtu
+        self.offloads: Final = offloads
+        self.checked = False
         self.dropped = 0
         self._descriptor = descriptor
 
@@ -56,10 +69,7 @@ class Device:
         return self._descriptor
 
     def read(self) -> bytes | None:
-        """The next packet as it came, or None if there is none now. Raises DeviceGone.
-
-        An IFF_VNET_HDR device would take its ten octets off here (and put them on in ``write``).
-        """
+        """The next packet as it came, or None if there is none now. Raises DeviceGone."""
         try:
             packet = os.read(self._descriptor, LARGEST_PACKET)
         except (BlockingIOError, InterruptedError):
@@ -68,7 +78,14 @@ class Device:
             raise DeviceGone(self.name) from error
         if not packet:
             raise DeviceGone(self.name)
+        if self.offloads:
+            self.checked = offload.is_checked(packet)
+            return packet[offload.HEADER.size :]
         return packet
+
+    def fit(self, outgoing: Outgoing) -> list[Outgoing]:
+        """What ``write`` is to be given of ``outgoing``: all at once, or cut where the device does not."""
+        return [outgoing] if self.offloads else cut(outgoing)
 
     def is_ours(self, packet: bytes) -> bool:
         """Whether the packet goes to one of our addresses.
@@ -78,14 +95,15 @@ class Device:
         return read_destination(packet) in self.addresses
 
     def write(self, outgoing: Outgoing) -> bool:
-        """Send one packet, header and text from where they lie; False if the device is full.
+        """Send one packet that fits, header and text from where they lie; False if the device is full.
 
         A packet that the device refuses for itself (the interface is down, no buffers) is lost, as
         on a cable. Raises DeviceGone.
         """
-        pieces: list[bytes | memoryview] = [outgoing.header]
-        if outgoing.segment_size or len(outgoing.text) > MOST_PIECES:
-            pieces = [outgoing.octets()]  # we do not cut; the checksum must be finished all the same
+        pieces: list[bytes | memoryview] = [offload.emit_header(outgoing)] if self.offloads else []
+        pieces.append(outgoing.header)
+        if len(outgoing.text) > MOST_PIECES:
+            pieces.append(b"".join([text.octets() for text in outgoing.text]))
         else:
             pieces.extend([memoryview(text.packet)[text.start : text.end] for text in outgoing.text])
         try:

@@ -85,7 +85,7 @@ class Lab:
 
     # -- interfaces ---------------------------------------------------------------------------------
 
-    def open_tun(self, number: int = 0, mtu: int = 1500) -> Device:
+    def open_tun(self, number: int = 0, mtu: int = 1500, offloads: bool = False) -> Device:
         """The TUN interface ``tunN``: the kernel is 10.77.N.1 and fd77:N::1, we are .2 and ::2."""
         device = open_tun(
             f"tun{number}",
@@ -93,6 +93,7 @@ class Lab:
             theirs=(f"10.77.{number}.1/24", f"fd77:{number:x}::1/64"),
             mtu=mtu,
             namespace=self.name,
+            offloads=offloads,
         )
         self._devices.append(device)
         return device

@@ -135,7 +135,7 @@ class Driver:
                 if device.is_ours(packet):
                     if self._tap is not None:
                         self._tap(packet)
-                    host.receive(packet, now)
+                    host.receive(packet, now, device.checked)
         except DeviceGone as error:
             gone = error
         self._turn()
@@ -207,16 +207,19 @@ class Driver:
         device = self._routes.get(read_source(outgoing.header))
         if device is None:
             return
-        if self._tap is not None:
-            self._tap(outgoing.octets())
-        queue = self._queues[device]
-        if len(queue) >= QUEUE:
-            device.dropped += 1
-        elif queue:
-            queue.append(outgoing)
-        elif not self._write(device, outgoing) and device in self._queues and self._loop is not None:
-            queue.append(outgoing)
-            self._loop.add_writer(device.fileno(), self._drain, device)
+        for packet in device.fit(outgoing):
+            if self._tap is not None:
+                self._tap(packet.octets())
+            queue = self._queues.get(device)
+            if queue is None:
+                return
+            if len(queue) >= QUEUE:
+                device.dropped += 1
+            elif queue:
+                queue.append(packet)
+            elif not self._write(device, packet) and device in self._queues and self._loop is not None:
+                queue.append(packet)
+                self._loop.add_writer(device.fileno(), self._drain, device)
 
     def _drain(self, device: Device) -> None:
         """A device that was full takes packets again."""

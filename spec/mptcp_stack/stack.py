@@ -22,6 +22,7 @@ from mptcp.errors import Refused
 from mptcp.events import Aborted, Established, Event
 from mptcp.host import Host
 from mptcp.journal import Journal
+from mptcp.parameters import LONGEST_TEXT
 from mptcp.values import Address, Micros, Port
 from mptcp_stack.clock import read_clock
 from mptcp_stack.device import Device
@@ -125,7 +126,7 @@ class Stack:
         linger: float = 30.0,
     ) -> None:
         self.devices: Final = devices
-        self.choices: Final = choices or Choices(mtu=min([device.mtu for device in devices], default=1500))
+        self.choices: Final = choices or suit(devices)
         self.addresses: Final = tuple(address for device in devices for address in device.addresses)
         self.linger: Final = linger
         host = Host(self.addresses, seed or draw_seed(), self.choices, journal)
@@ -286,6 +287,12 @@ class Stack:
         loop = asyncio.get_running_loop()
         answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return tuple(dict.fromkeys(ipaddress.ip_address(answer[4][0]).packed for answer in answers))
+
+
+def suit(devices: tuple[Device, ...], **changes: Any) -> Choices:
+    """The choices that suit these devices: their MTU, and long segments, which each cuts in its way."""
+    mtu = min([device.mtu for device in devices], default=1500)
+    return Choices(**{"mtu": mtu, "offload": LONGEST_TEXT, **changes})
 
 
 def vary(choices: Choices, **changes: Any) -> Choices:

@@ -4,6 +4,7 @@ The kernel's end has addresses and routes like any interface; what it sends ther
 packet per read, and what we write it takes for received.
 """
 
+import array
 import errno
 import fcntl
 import ipaddress
@@ -12,6 +13,7 @@ import struct
 from typing import Final
 
 from mptcp.values import Address
+from mptcp_stack import offload
 from mptcp_stack.device import Device
 from mptcp_stack.namespace import call_inside
 from mptcp_stack.network import set_up
@@ -32,19 +34,21 @@ def open_tun(
     mtu: int = 1500,
     namespace: str | None = None,
     path: str = CLONE_DEVICE,
+    offloads: bool = True,
 ) -> Device:
     """Make a TUN interface (or attach to one that waits for us) and open our end of it.
 
     ``ours`` are the stack's addresses ("10.77.0.2"), ``theirs`` the kernel's with their prefix
     ("10.77.0.1/24"), set only when given; ``%d`` in the name becomes the first free number; ``mtu`` in
     octets. The interface lives in ``namespace`` (None: the caller's) until the device is closed.
+    ``offloads``: long packets and unfinished checksums pass, if this kernel can; else it is a plain one.
 
     Raises OSError with one clear sentence: no right, no /dev/net/tun, in use, no such namespace;
     ValueError for a wrong address.
     """
     addresses = tuple(ipaddress.ip_address(text).packed for text in ours)
     interfaces = tuple(str(ipaddress.ip_interface(text)) for text in theirs)
-    return call_inside(namespace, lambda: _open(name, addresses, interfaces, mtu, path))
+    return call_inside(namespace, lambda: _open(name, addresses, interfaces, mtu, path, offloads))
 
 
 def _open(
@@ -53,6 +57,7 @@ def _open(
     interfaces: tuple[str, ...],
     mtu: int,
     path: str,
+    offloads: bool,
 ) -> Device:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -62,9 +67,12 @@ def _open(
         label = "" if "%" in name else f" {name}"
         if len(name.encode()) > LONGEST_NAME:
             raise OSError(errno.EINVAL, f"cannot open a TUN interface{label}: the name is too long")
-        request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
         try:
-            answer = fcntl.ioctl(descriptor, TUNSETIFF, request)
+            offloads = offloads and has_offload(descriptor)
+            flags = IFF_TUN | IFF_NO_PI | (offload.IFF_VNET_HDR if offloads else 0)
+            answer = fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
+            if offloads:
+                fcntl.ioctl(descriptor, offload.TUNSETOFFLOAD, offload.ACCEPTED)
         except OSError as error:
             sentence = f"cannot open a TUN interface{label}: {explain(error.errno)}"
             raise OSError(error.errno, sentence) from error
@@ -74,7 +82,14 @@ def _open(
     except BaseException:
         os.close(descriptor)
         raise
-    return Device(descriptor, name, addresses, mtu)
+    return Device(descriptor, name, addresses, mtu, offloads)
+
+
+def has_offload(descriptor: int) -> bool:
+    """Whether this kernel's TUN devices know the header of ``mptcp_stack.offload``."""
+    features = array.array("I", [0])
+    fcntl.ioctl(descriptor, offload.TUNGETFEATURES, features)
+    return features[0] & offload.IFF_VNET_HDR != 0
 
 
 def explain(number: int | None) -> str:

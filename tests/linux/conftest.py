@@ -28,9 +28,9 @@ def lab() -> Iterator[Lab]:
 def talk() -> Callable[..., Any]:
     """How to run a coroutine with a stack on a TUN interface of a lab."""
 
-    def run(lab: Lab, main: Main, choices: Choices | None = None) -> Any:
+    def run(lab: Lab, main: Main, choices: Choices | None = None, offloads: bool = False) -> Any:
         async def go() -> Any:
-            async with Stack(lab.open_tun(), choices=choices) as stack:
+            async with Stack(lab.open_tun(offloads=offloads), choices=choices) as stack:
                 return await main(stack)
 
         return asyncio.run(go())

@@ -10,7 +10,7 @@ import mptcp
 from mptcp.choices import ACCEPT, REQUIRE, Choices
 from mptcp_stack.exchange import find_trouble
 from mptcp_stack.lab import Lab
-from mptcp_stack.stack import Stack
+from mptcp_stack.stack import Stack, suit
 from mptcp_stack.streams import open_connection, start_server
 
 pytestmark = pytest.mark.linux
@@ -93,18 +93,30 @@ def test_both_ways(
 @pytest.mark.parametrize("family", ["v4", "v6"])
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("octets", [LARGE])
+@pytest.mark.parametrize("offloads", [False, True])
 def test_large(
     lab: Lab,
     talk: Any,
     swap: Swap,
     check_report: Any,
     check_witness: Any,
+    offloads: bool,
     octets: int,
     role: str,
     family: str,
 ) -> None:
-    """A hundred million octets, both ways at once."""
-    check_report(*talk(lab, lambda stack: ROLES[role](stack, lab, family, octets, swap)))
+    """A hundred million octets, both ways at once, in packets of the path's size and in long ones."""
+    check_report(*talk(lab, lambda stack: ROLES[role](stack, lab, family, octets, swap), offloads=offloads))
+    check_witness(lab, role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_long_packets_with_checksums(
+    lab: Lab, talk: Any, swap: Swap, check_report: Any, check_witness: Any, role: str
+) -> None:
+    """DSS checksums cover what no device can finish: the text of a whole mapping."""
+    main = lambda stack: ROLES[role](stack, lab, "v4", 5_000_000, swap)  # noqa: E731
+    assert check_report(*talk(lab, main, suit((), checksum=REQUIRE), offloads=True)).checksum
     check_witness(lab, role)
 
 

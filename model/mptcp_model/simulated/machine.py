@@ -9,6 +9,7 @@ from mptcp.choices import Choices
 from mptcp.events import Accepted, Event
 from mptcp.host import Host
 from mptcp.values import Address, Micros, Port
+from mptcp.wire.cutting import cut
 from mptcp_model.simulated.applications import Application
 from mptcp_model.state import State
 
@@ -97,7 +98,7 @@ class Machine(State):
         """All that the host may send now, each packet with the name of its link."""
         leaving: list[tuple[str, bytes]] = []
         while outgoing := self.host.transmit(now):
-            for one in outgoing:
+            for one in [part for whole in outgoing for part in cut(whole)]:
                 packet = one.octets()
                 link = self.interfaces.get(get_source(packet))
                 if link is None:

@@ -70,6 +70,11 @@ def compute_text_limit(tcb: Control, overhead: int) -> int:
     return max(1, tcb.snd_mss - overhead - (TIMESTAMPS_LENGTH if tcb.timestamps else 0))
 
 
+def compute_segment_limit(size: int, offload: int) -> int:
+    """Text octets of one segment: what the path takes, or as many such ``size`` as a device cuts."""
+    return size * max(1, offload // size)
+
+
 def make_plan(tcb: Control, now: Micros) -> Plan:
     """The next segment, or that there is none; starts the probe timer where nothing else would wake us."""
     if tcb.reset_now:
@@ -161,9 +166,10 @@ def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
 def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     """Text from ``start``, the FIN where it ends, or the FIN alone."""
     options = arrange_options(tcb, terms, now)
-    limit = max(1, tcb.snd_mss - compute_length(options))
-    stop = min(start + limit, tcb.snd_queue.end, terms.limit)
+    size = max(1, tcb.snd_mss - compute_length(options))
     is_again = start < tcb.snd_nxt
+    limit = size if is_again else compute_segment_limit(size, tcb.choices.offload)
+    stop = min(start + limit, tcb.snd_queue.end, terms.limit)
     if tcb.probe_now:
         usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd)
         stop = min(stop, start + max(usable, 1))
@@ -171,7 +177,9 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     elif is_again:
         stop = min(stop, tcb.snd_nxt)
     else:
-        stop = min(stop, start + compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd))
+        usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd)
+        if usable < stop - start:
+            stop = start + (usable - usable % size if usable > size else usable)  # whole segments
     # [R8684-6-07] the same octets at the same offset, whenever they go
     text: tuple[Text, ...] = tcb.snd_queue.cut(start, stop) if start < stop else ()
     flags = ACK
@@ -182,7 +190,7 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     if stop == tcb.snd_queue.end and text:
         flags |= PSH  # [R9293-3.9.1.2-02] [R9293-3.9.1.2-03] once, on the last
     count_text(tcb, start, after, is_again, now)
-    return make(tcb, start, flags, options, text, terms)
+    return make(tcb, start, flags, options, text, terms, size if tcb.choices.offload and text else 0)
 
 
 def count_text(tcb: Control, start: int, after: int, is_again: bool, now: Micros) -> None:
@@ -212,7 +220,13 @@ def count_text(tcb: Control, start: int, after: int, is_again: bool, now: Micros
 
 
 def make(
-    tcb: Control, start: int, flags: int, options: tuple[Option, ...], text: tuple[Text, ...], terms: Terms
+    tcb: Control,
+    start: int,
+    flags: int,
+    options: tuple[Option, ...],
+    text: tuple[Text, ...],
+    terms: Terms,
+    segment_size: int = 0,
 ) -> Segment:
     """A segment at ``start``; everything it acknowledges and announces is noted."""
     shift = 0 if flags & SYN else tcb.rcv_shift
@@ -239,4 +253,5 @@ def make(
         0,  # [R8684-3.3.1-14] nothing is urgent
         options,
         text,
+        segment_size,
     )

@@ -23,16 +23,18 @@ ONLY_FIRST: Final = CWR
 def cut(outgoing: Outgoing) -> list[Outgoing]:
     """Packets with up to ``segment_size`` octets of the text each, checksums finished, in their order.
 
-    FIN and PSH stay with the last, CWR with the first (RFC 3168 §6.1.2).
+    FIN and PSH stay with the last, CWR with the first (RFC 3168 §6.1.2). What is finished stays whole.
     """
     header = outgoing.header
     size = outgoing.segment_size
+    if size == 0:
+        return [outgoing]
     start = IPV4_HEADER if header[0] >> 4 == 4 else IPV6_HEADER
     length = sum([len(piece) for piece in outgoing.text])
     head = len(header) - start
     # the field holds the pseudo-header's sum with the length of the whole; that length goes out of it
     pseudo = u16(header, start + 16) + MASK_16 - fold(head + length)
-    pieces = cut_text(outgoing.text, size) if length > size > 0 else [outgoing.text]
+    pieces = cut_text(outgoing.text, size) if length > size else [outgoing.text]
     packets: list[Outgoing] = []
     passed = 0
     for text in pieces:

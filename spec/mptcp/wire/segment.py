@@ -48,6 +48,7 @@ class Segment(Value):
 
     ``window`` is the field, unsigned [R9293-3.1-01] and not yet scaled; ``urgent`` the urgent
     pointer. ``options`` are all that stand in the header, padding included, in their order.
+    ``segment_size``: the device may cut the text into segments of so many octets; 0 when it must not.
     """
 
     __match_args__ = (
@@ -62,6 +63,7 @@ class Segment(Value):
         "urgent",
         "options",
         "text",
+        "segment_size",
     )
 
     def __init__(
@@ -77,6 +79,7 @@ class Segment(Value):
         urgent: int,
         options: tuple[Option, ...],
         text: tuple[Text, ...],
+        segment_size: int = 0,
     ) -> None:
         if (source_port | destination_port | window | urgent) >> 16:
             raise Refused("ports, window and urgent pointer have 16 bits")
@@ -99,6 +102,7 @@ class Segment(Value):
         self.options: Final = options
         self.text: Final = text
         self.text_length: Final = length
+        self.segment_size: Final = segment_size
 
 
 @final

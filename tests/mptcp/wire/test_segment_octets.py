@@ -23,7 +23,7 @@ def make(
 def plain(one: Segment) -> tuple[object, ...]:
     """A segment without regard to where its text lies."""
     octets = b"".join([piece.octets() for piece in one.text])
-    return (*(getattr(one, name) for name in one.__match_args__[:-1]), octets, one.text_length)
+    return (*(getattr(one, name) for name in one.__match_args__ if name != "text"), octets, one.text_length)
 
 
 @pytest.mark.clause("R9293-3.1-01")
