@@ -8,11 +8,9 @@ Time (µs) and randomness (the seed) are arguments. One host serves a simulated 
 a trace and a proof alike, and what fails in one place replays in another.
 """
 
-import hashlib
-import hmac
-from heapq import heappop, heappush
-from typing import Final, final
+from typing import Final
 
+from mptcp.agenda import Agenda
 from mptcp.chance import Chance
 from mptcp.choices import Choices
 from mptcp.congestion.newreno import NewReno
@@ -24,40 +22,23 @@ from mptcp.errors import Malformed, Refused
 from mptcp.events import Event
 from mptcp.journal import Journal
 from mptcp.keys import compute_idsn, compute_token
-from mptcp.numbers import MASK_32
+from mptcp.listeners import Listener, Listeners
 from mptcp.parameters import KEY_LENGTH
 from mptcp.paths.manager import PathManager
+from mptcp.ports import FourTuple, Ports, compute_iss, is_unicast
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow.arrive import compute_reset
-from mptcp.subflow.control import NEVER
 from mptcp.subflow.control import Control as Tcb
 from mptcp.subflow.negotiate import compute_mss
 from mptcp.subflow.state import State
 from mptcp.subflow.subflow import Subflow
-from mptcp.values import Address, Micros, Port, Record, Value
+from mptcp.values import Address, Micros, Port, Record
 from mptcp.wire import icmp, ip
 from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment, emit
 from mptcp.wire.segment import parse as parse_segment
 
 TCP: Final = 6  # the IP protocol number
-FIRST_EPHEMERAL: Final = 49_152  # RFC 6335 §6
-LAST_EPHEMERAL: Final = 65_535
 ANSWERS: Final = 256  # RSTs for nobody that wait to be sent; more are not worth keeping
-
-FourTuple = tuple[Address, Port, Address, Port]
-
-
-@final
-class Listener(Value):
-    """Who waits for SYNs: on one address or on all (None), on one port."""
-
-    __match_args__ = ("handle", "address", "port", "choices")
-
-    def __init__(self, handle: int, address: Address | None, port: Port, choices: Choices) -> None:
-        self.handle: Final = handle
-        self.address: Final = address
-        self.port: Final = port
-        self.choices: Final = choices
 
 
 class Host(Record):
@@ -72,14 +53,11 @@ class Host(Record):
         "secret",
         "connections",
         "listeners",
-        "by_tuple",
+        "ports",
         "by_token",
-        "opening",
         "next_handle",
-        "next_port",
         "answers",
-        "due",
-        "heap",
+        "agenda",
         "touched",
         "stale",
         "news",
@@ -101,16 +79,12 @@ class Host(Record):
         self.chance = Chance(seed)
         self.secret = self.chance.draw(32)  # for initial sequence numbers, RFC 6528 §3
         self.connections: dict[int, Connection] = {}
-        self.listeners: dict[int, Listener] = {}
-        self.by_tuple: dict[FourTuple, int] = {}
+        self.listeners = Listeners()
+        self.ports = Ports(self.chance.draw(32))
         self.by_token: dict[int, int] = {}  # local ones only [R8684-3.1-14] [R8684-1.3-02]
-        self.opening: dict[int, int] = {}  # listener: its connections in SYN-RECEIVED
         self.next_handle = 1
-        ports = LAST_EPHEMERAL - FIRST_EPHEMERAL + 1
-        self.next_port = FIRST_EPHEMERAL + self.chance.draw_number() % ports
         self.answers: list[Segment] = []
-        self.due: dict[int, Micros] = {}  # each connection's deadline, as pushed on the heap
-        self.heap: list[tuple[Micros, int]] = []
+        self.agenda = Agenda()
         self.touched: dict[int, bool] = {}  # may have something to send
         self.stale: dict[int, bool] = {}  # may have another deadline
         self.news: dict[int, bool] = {}  # may have something to tell
@@ -139,8 +113,8 @@ class Host(Record):
             self.journal.note(now, "host", "malformed", malformed.reason)
             return
         # [R9293-3.9.1.1-01] [R9293-3.9.1.1-02] what is there goes before whoever listens
-        handle = self.by_tuple.get(
-            (segment.destination, segment.destination_port, segment.source, segment.source_port), 0
+        handle = self.ports.find(
+            (segment.destination, segment.destination_port, segment.source, segment.source_port)
         )
         if handle:
             self.arrive(self.connections[handle], segment, now)
@@ -164,7 +138,7 @@ class Host(Record):
             self.journal.note(now, "host", "MP_JOIN refused")
             self.answer(refuse(segment, join.token in self.by_token))
             return
-        listener = self.find_listener(segment.destination, segment.destination_port)
+        listener = self.listeners.find(segment.destination, segment.destination_port)
         if listener is None or segment.flags & ACK:
             self.answer(compute_reset(segment))
         elif segment.flags & SYN and not segment.flags & RST:
@@ -172,10 +146,10 @@ class Host(Record):
 
     def accept(self, listener: Listener, segment: Segment, now: Micros) -> None:
         """A SYN for a listener: half a connection, unless too many are waiting."""
-        if self.opening.get(listener.handle, 0) >= listener.choices.backlog:
+        if self.listeners.is_full(listener):
             self.journal.note(now, "host", "backlog full")
             return
-        self.opening[listener.handle] = self.opening.get(listener.handle, 0) + 1
+        self.listeners.count(listener.handle, 1)
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
         connection = self.create(listener.handle, four, listener.choices, now)
         self.arrive(connection, segment, now)
@@ -186,7 +160,7 @@ class Host(Record):
             return
         quote = report.quote
         four = (quote.source, quote.source_port, quote.destination, quote.destination_port)
-        connection = self.connections.get(self.by_tuple.get(four, 0))
+        connection = self.connections.get(self.ports.find(four))
         if connection is not None:
             connection.arrive_unreachable(report.code, quote.sequence, now)
             self.touch(connection)
@@ -201,13 +175,13 @@ class Host(Record):
     def tick(self, now: Micros) -> None:
         """Whatever was due by ``now`` happens."""
         self.refresh()
-        while self.heap and self.heap[0][0] <= now:
-            due, handle = heappop(self.heap)
-            if self.due.get(handle, NEVER) == due:
-                del self.due[handle]
-                connection = self.connections[handle]
-                connection.tick(now)
-                self.touch(connection)
+        while True:
+            handle = self.agenda.take(now)
+            if handle == 0:
+                return
+            connection = self.connections[handle]
+            connection.tick(now)
+            self.touch(connection)
 
     def transmit(self, now: Micros) -> list[Outgoing]:
         """All packets that may leave now, for all that came until now [R9293-3.10.7.4-02]."""
@@ -228,9 +202,7 @@ class Host(Record):
     def deadline(self) -> Micros | None:
         """When ``tick`` wants to be called next, absolute µs; None when nothing is awaited."""
         self.refresh()
-        while self.heap and self.due.get(self.heap[0][1], NEVER) != self.heap[0][0]:
-            heappop(self.heap)
-        return self.heap[0][0] if self.heap else None
+        return self.agenda.first()
 
     def refresh(self) -> None:
         """Bring the deadlines of what was touched up to date, and let go of what is over."""
@@ -242,13 +214,7 @@ class Host(Record):
             connection = self.connections.get(handle)
             if connection is None:
                 continue
-            due = connection.deadline()
-            if due != self.due.get(handle, NEVER):
-                if due == NEVER:
-                    del self.due[handle]
-                else:
-                    self.due[handle] = due
-                    heappush(self.heap, (due, handle))
+            self.agenda.set(handle, connection.deadline())
             if connection.is_over():
                 self.release(connection)
 
@@ -281,19 +247,14 @@ class Host(Record):
             raise Refused("a port is between 1 and 65535")
         if address is not None and address not in self.addresses:
             raise Refused("not an address of this host")
-        for other in self.listeners.values():
-            if other.port == port and (address is None or other.address is None or other.address == address):
-                raise Refused("port in use")
+        self.listeners.check(address, port)
         handle = self.draw_handle()
-        self.listeners[handle] = Listener(handle, address, port, self.choices if choices is None else choices)
+        self.listeners.add(Listener(handle, address, port, self.choices if choices is None else choices))
         return handle
 
     def unlisten(self, listener: int) -> None:
         """No more SYNs for ``listener``; its connections live on. Raises Refused: no such listener."""
-        if listener not in self.listeners:
-            raise Refused("listener does not exist")
-        del self.listeners[listener]
-        self.opening.pop(listener, None)
+        self.listeners.remove(listener)
 
     def connect(
         self,
@@ -315,10 +276,10 @@ class Host(Record):
         if not 0 < remote_port <= 65_535 or not 0 <= local_port <= 65_535:
             raise Refused("a port is between 1 and 65535")
         if local_port == 0:
-            local_port = self.draw_port(local, remote, remote_port)
+            local_port = self.ports.draw(local, remote, remote_port)
         self.refresh()
         four = (local, local_port, remote, remote_port)
-        if four in self.by_tuple:
+        if self.ports.find(four):
             raise Refused("connection already exists")
         connection = self.create(0, four, self.choices if choices is None else choices, now)
         self.touch(connection)
@@ -369,16 +330,6 @@ class Host(Record):
             raise Refused("connection does not exist")
         return connection
 
-    def find_listener(self, address: Address, port: Port) -> Listener | None:
-        """Who listens at ``port`` of ``address``; one that names the address goes first."""
-        found: Listener | None = None
-        for listener in self.listeners.values():
-            if listener.port == port and (listener.address is None or listener.address == address):
-                if listener.address is not None:
-                    return listener
-                found = listener
-        return found
-
     def create(self, listener: int, four: FourTuple, choices: Choices, now: Micros) -> Connection:
         """A connection with its first subflow, open, under a handle and a token of its own. [R8684-1.3-01]"""
         key, token = self.draw_key()
@@ -401,7 +352,7 @@ class Host(Record):
         tcb.ts_offset = self.chance.draw_number()
         connection = Connection(control)
         self.connections[handle] = connection
-        self.by_tuple[four] = handle
+        self.ports.take(four, handle)
         self.by_token[token] = handle
         connection.open(Subflow(tcb), listener == 0, now)
         return connection
@@ -410,24 +361,21 @@ class Host(Record):
         """Nothing more comes for ``connection``: its addresses and token are free again."""
         control = connection.control
         tcb = control.branches[0].subflow.tcb
-        four = (tcb.local, tcb.local_port, tcb.remote, tcb.remote_port)
-        if self.by_tuple.get(four, 0) == control.handle:
-            del self.by_tuple[four]
+        self.ports.release((tcb.local, tcb.local_port, tcb.remote, tcb.remote_port), control.handle)
         if self.by_token.get(control.local_token, 0) == control.handle:
             del self.by_token[control.local_token]
         self.count_opening(connection)
         # one that never opened was never shown to anybody
         if control.is_forgotten or (control.listener and not control.was_open):
             del self.connections[control.handle]
-            self.due.pop(control.handle, NEVER)
+            self.agenda.forget(control.handle)
 
     def count_opening(self, connection: Connection) -> None:
         """A connection leaves its listener's backlog once it is open, or over."""
         control = connection.control
         if control.is_counted and control.branches[0].subflow.tcb.state is not State.SYN_RECEIVED:
             control.is_counted = False
-            if control.listener in self.opening:
-                self.opening[control.listener] -= 1
+            self.listeners.count(control.listener, -1)
 
     def draw_handle(self) -> int:
         """A number that nothing else in this host has."""
@@ -445,31 +393,3 @@ class Host(Record):
             token = compute_token(key)
             if token not in self.by_token:
                 return key, token
-
-    def draw_port(self, local: Address, remote: Address, remote_port: Port) -> Port:
-        """A free ephemeral port. Raises Refused when all are taken."""
-        for _ in range(LAST_EPHEMERAL - FIRST_EPHEMERAL + 1):
-            port = self.next_port
-            self.next_port = FIRST_EPHEMERAL if port == LAST_EPHEMERAL else port + 1
-            if (local, port, remote, remote_port) not in self.by_tuple:
-                return port
-        raise Refused("insufficient resources")
-
-
-def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
-    """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3).
-
-    [R8684-3-08]
-    """
-    local, local_port, remote, remote_port = four
-    message = local + local_port.to_bytes(2, "big") + remote + remote_port.to_bytes(2, "big")
-    digest = hmac.digest(secret, message, hashlib.sha256)
-    # [R9293-3.4.1-01] [R9293-3.4.1-03] the clock; [R9293-3.4.1-02] the hash
-    return (now // 4 + int.from_bytes(digest[:4], "big")) & MASK_32
-
-
-def is_unicast(address: Address) -> bool:
-    """Whether one host can be meant by ``address`` [R9293-3.9.2.3-01] [R9293-3.9.2.3-02]."""
-    if len(address) == 4:
-        return 0 < address[0] < 224
-    return address[0] != 0xFF and address != bytes(16)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from mptcp.choices import Choices
 from mptcp.errors import Refused
 from mptcp.events import Aborted, Accepted, Readable
-from mptcp.host import FIRST_EPHEMERAL, LAST_EPHEMERAL, Host, compute_iss, is_unicast
+from mptcp.host import Host
 from mptcp.parameters import SECOND
+from mptcp.ports import FIRST_EPHEMERAL, LAST_EPHEMERAL, compute_iss, is_unicast
 from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.bare import OTHER_IPV4, make_host, make_packet, read_packets
 from mptcp_model.dialogue import (
@@ -329,15 +330,14 @@ def test_ephemeral_ports() -> None:
 def test_all_ephemeral_ports_are_taken() -> None:
     """Then the call is refused, and another remote port is still possible."""
     host = make_host()
-    count = LAST_EPHEMERAL - FIRST_EPHEMERAL + 1
-    first = host.next_port
     for port in range(FIRST_EPHEMERAL, LAST_EPHEMERAL + 1):
-        host.by_tuple[HOST_IPV4, port, PEER_IPV4, 80] = -1
-    assert len(host.by_tuple) == count
+        host.ports.take((HOST_IPV4, port, PEER_IPV4, 80), -1)
     with pytest.raises(Refused, match="insufficient resources"):
         host.connect(HOST_IPV4, PEER_IPV4, 80, 0)
-    handle = host.connect(HOST_IPV4, PEER_IPV4, 81, 0)
-    assert host.status(handle).local_port == first
+    host.connect(HOST_IPV4, PEER_IPV4, 81, 0)
+    host.ports.release((HOST_IPV4, 60_000, PEER_IPV4, 80), -1)
+    handle = host.connect(HOST_IPV4, PEER_IPV4, 80, 0)
+    assert host.status(handle).local_port == 60_000
 
 
 def test_connection_exists() -> None:

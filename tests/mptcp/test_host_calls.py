@@ -87,7 +87,7 @@ def test_nothing_is_left(is_forgotten_first: bool) -> None:
         peer.dialogue.settle()
     assert host.deadline() is None
     assert host.events() == []
-    for table in (host.connections, host.by_tuple, host.by_token, host.due, host.touched):
+    for table in (host.connections, host.ports.by_tuple, host.by_token, host.agenda.due, host.touched):
         assert len(table) == 0
     assert len(host.stale) == 0 and len(host.news) == 0
 

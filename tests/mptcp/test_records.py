@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mptcp.agenda import Agenda
 from mptcp.chance import Chance
 from mptcp.choices import Choices
 from mptcp.congestion.controller import Controller, Window
@@ -16,8 +17,10 @@ from mptcp.connection.news import Told
 from mptcp.host import Host
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
+from mptcp.listeners import Listeners
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.paths.manager import PathManager
+from mptcp.ports import Ports
 from mptcp.queue import Queue
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.scheduler.scheduler import Scheduler
@@ -77,11 +80,14 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Connection: make_connection,
     ConnectionControl: lambda: make_connection().control,
     Controller: Controller,
+    Agenda: lambda: make_host().agenda,
     Host: make_host,
     Intervals: make_intervals,
+    Listeners: lambda: make_host().listeners,
     LowestRtt: LowestRtt,
     NewReno: NewReno,
     PathManager: PathManager,
+    Ports: lambda: make_host().ports,
     Queue: make_queue,
     Scheduler: Scheduler,
     Subflow: lambda: make_branch().subflow,

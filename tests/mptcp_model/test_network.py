@@ -173,7 +173,7 @@ def test_everything_is_let_go(spoken: str) -> None:
         machine.turn(network.now)
         machine.deadline()
         assert not machine.host.connections
-        assert not machine.host.by_tuple
+        assert not machine.host.ports.by_tuple
         assert not machine.host.by_token
 
 

@@ -1,0 +1,64 @@
+"""Passive OPEN: who waits for SYNs, where, and how many are half open (RFC 9293 §3.10.1)."""
+
+from typing import Final, final
+
+from mptcp.choices import Choices
+from mptcp.errors import Refused
+from mptcp.values import Address, Port, Record, Value
+
+
+@final
+class Listener(Value):
+    """Who waits for SYNs: on one address or on all (None), on one port."""
+
+    __match_args__ = ("handle", "address", "port", "choices")
+
+    def __init__(self, handle: int, address: Address | None, port: Port, choices: Choices) -> None:
+        self.handle: Final = handle
+        self.address: Final = address
+        self.port: Final = port
+        self.choices: Final = choices
+
+
+class Listeners(Record):
+    """All listeners of a host, by handle and by place; and how many connections of each are opening."""
+
+    FIELDS = ("by_handle", "by_place", "opening")
+
+    def __init__(self) -> None:
+        self.by_handle: dict[int, Listener] = {}
+        self.by_place: dict[tuple[Address | None, Port], int] = {}
+        self.opening: dict[int, int] = {}  # listener: its connections in SYN-RECEIVED
+
+    def check(self, address: Address | None, port: Port) -> None:
+        """Raises Refused where another listener stands in the way."""
+        for place, taken in self.by_place:
+            if taken == port and (address is None or place is None or place == address):
+                raise Refused("port in use")
+
+    def add(self, listener: Listener) -> None:
+        """``listener``, whose place was checked, waits from now on."""
+        self.by_handle[listener.handle] = listener
+        self.by_place[listener.address, listener.port] = listener.handle
+
+    def remove(self, handle: int) -> None:
+        """No more SYNs for it. Raises Refused: no such listener."""
+        listener = self.by_handle.pop(handle, None)
+        if listener is None:
+            raise Refused("listener does not exist")
+        del self.by_place[listener.address, listener.port]
+        self.opening.pop(handle, None)
+
+    def find(self, address: Address, port: Port) -> Listener | None:
+        """Who listens at ``port`` of ``address``; one that names the address goes first."""
+        handle = self.by_place.get((address, port), 0) or self.by_place.get((None, port), 0)
+        return self.by_handle.get(handle)
+
+    def is_full(self, listener: Listener) -> bool:
+        """Whether its backlog has no room for another half connection."""
+        return self.opening.get(listener.handle, 0) >= listener.choices.backlog
+
+    def count(self, handle: int, step: int) -> None:
+        """One connection more, or one less, is opening; a listener that is gone counts no more."""
+        if handle in self.by_handle:
+            self.opening[handle] = self.opening.get(handle, 0) + step

@@ -1,0 +1,88 @@
+"""Who a segment is for, and from where we call: four-tuples, ephemeral ports, initial sequence numbers."""
+
+import hashlib
+import hmac
+from typing import Final
+
+from mptcp.errors import Refused
+from mptcp.numbers import MASK_32
+from mptcp.values import Address, Micros, Port, Record
+
+FIRST_EPHEMERAL: Final = 49_152  # RFC 6335 §6
+LAST_EPHEMERAL: Final = 65_535
+EPHEMERAL_PORTS: Final = LAST_EPHEMERAL - FIRST_EPHEMERAL + 1
+
+FourTuple = tuple[Address, Port, Address, Port]
+"""Local address and port, remote address and port (RFC 9293 §3.3.1)."""
+
+
+class Ports(Record):
+    """The four-tuples in use, each with the handle of its connection; and where the next call comes from.
+
+    ``secret``: octets that nobody else knows.
+    """
+
+    FIELDS = ("by_tuple", "secret", "counters")
+
+    def __init__(self, secret: bytes) -> None:
+        self.by_tuple: dict[FourTuple, int] = {}
+        self.secret = secret
+        self.counters: dict[int, int] = {}  # ports tried so far, by a hash of whom we called
+
+    def birth(self) -> tuple[object, ...]:
+        """See ``Record``."""
+        return (self.secret,)
+
+    def find(self, four: FourTuple) -> int:
+        """The handle of the connection that has ``four``; 0 if none has."""
+        return self.by_tuple.get(four, 0)
+
+    def take(self, four: FourTuple, handle: int) -> None:
+        """``four`` is in use by ``handle`` from now on."""
+        self.by_tuple[four] = handle
+
+    def release(self, four: FourTuple, handle: int) -> None:
+        """``handle`` needs ``four`` no more; somebody else may have it by now."""
+        if self.by_tuple.get(four, 0) == handle:
+            del self.by_tuple[four]
+
+    def draw(self, local: Address, remote: Address, remote_port: Port) -> Port:
+        """A free ephemeral port: two hashes and a counter (RFC 6056 §3.3.4). Raises Refused: all are taken.
+
+        To whoever does not know the secret the first is as good as random; the next ones to the same
+        place follow it, so that none comes again soon.
+        """
+        digest = compute_digest(self.secret, local + remote + remote_port.to_bytes(2, "big"))
+        offset = int.from_bytes(digest[:4], "big")
+        index = digest[4]
+        for _ in range(EPHEMERAL_PORTS):
+            counter = self.counters.get(index, 0)
+            self.counters[index] = counter + 1
+            port = FIRST_EPHEMERAL + (offset + counter) % EPHEMERAL_PORTS
+            if (local, port, remote, remote_port) not in self.by_tuple:
+                return port
+        raise Refused("insufficient resources: all ports are taken")
+
+
+def compute_digest(secret: bytes, message: bytes) -> bytes:
+    """32 octets that nobody can tell from chance who does not know ``secret``."""
+    return hmac.digest(secret, message, hashlib.sha256)
+
+
+def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
+    """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3).
+
+    [R8684-3-08]
+    """
+    local, local_port, remote, remote_port = four
+    message = local + local_port.to_bytes(2, "big") + remote + remote_port.to_bytes(2, "big")
+    digest = compute_digest(secret, message)
+    # [R9293-3.4.1-01] [R9293-3.4.1-03] the clock; [R9293-3.4.1-02] the hash
+    return (now // 4 + int.from_bytes(digest[:4], "big")) & MASK_32
+
+
+def is_unicast(address: Address) -> bool:
+    """Whether one host can be meant by ``address`` [R9293-3.9.2.3-01] [R9293-3.9.2.3-02]."""
+    if len(address) == 4:
+        return 0 < address[0] < 224
+    return address[0] != 0xFF and address != bytes(16)
