@@ -40,6 +40,7 @@ from mptcp.wire.handshake import (
     CapableData,
     CapableSyn,
     CapableSynAck,
+    CapableSynV0,
 )
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, FIN, PSH, SYN, Segment
@@ -123,6 +124,8 @@ class Dialogue:
         one = segment.parse(packet, ip.parse(packet))
         for peer in self.peers:
             if peer.is_for(one):
+                if peer.version == 0:
+                    one = segment.parse(packet, ip.parse(packet), version=0)
                 peer.hear(self.now, one)
                 return
         self.strays.append(one)
@@ -234,6 +237,7 @@ class Peer:
     acked       offset that it acknowledges: all that was expected so far, without gaps
     inbox       what the host sent and nobody expected yet
     heard_at    when the segment taken last was sent, µs
+    version     of MPTCP, as the host's MP_CAPABLE says
     """
 
     def __init__(
@@ -249,6 +253,7 @@ class Peer:
         self.inbox: list[Heard] = []
         self.heard_at: Micros = 0
         self.window = 65_535
+        self.version = 1
         self.key = PEER_KEY
         self.host_key = bytes(8)
         self.checksum = False
@@ -341,7 +346,8 @@ class Peer:
         self.compare("text", read_text(one), text)
         self.compare("window", one.window, window)
         for wanted in options:
-            found = any(is_like(option, wanted, self.key, self.host_key) for option in one.options)
+            keys = self.key, self.host_key, self.version
+            found = any(is_like(option, wanted, *keys) for option in one.options)
             story.demand(found, f"no option like {wanted!r} in {one.options!r}")
         for kind in without:
             found = any(isinstance(option, kind) for option in one.options)
@@ -371,7 +377,7 @@ class Peer:
     # -- MPTCP ----------------------------------------------------------------------------------
     def capable_ack(self, flags: int | None = None) -> CapableAck:
         """The MP_CAPABLE of a third packet, with both keys; flag A as the SYNs agreed."""
-        return CapableAck(1, self.agreed() if flags is None else flags, self.key, self.host_key)
+        return CapableAck(self.version, self.agreed() if flags is None else flags, self.key, self.host_key)
 
     def capable_data(self, length: int, flags: int | None = None) -> CapableData:
         """The MP_CAPABLE of a third packet with ``length`` octets of data, without checksum."""
@@ -384,11 +390,11 @@ class Peer:
 
     def dsn(self, offset: int) -> int:
         """The peer's DSN, 64 bits, at a data offset."""
-        return compute_wire_64(compute_idsn(self.key), offset)
+        return compute_wire_64(compute_idsn(self.key, self.version), offset)
 
     def host_dsn(self, offset: int) -> int:
         """The host's DSN, 64 bits, at a data offset."""
-        return compute_wire_64(compute_idsn(self.host_key), offset)
+        return compute_wire_64(compute_idsn(self.host_key, self.version), offset)
 
     # -- what it does to do so ------------------------------------------------------------------
     def is_for(self, one: Segment) -> bool:
@@ -401,9 +407,10 @@ class Peer:
         if one.flags & SYN:
             self.host_isn = one.sequence
         for option in one.options:
-            if isinstance(option, (CapableSyn, CapableSynAck)):
+            if isinstance(option, (CapableSyn, CapableSynV0, CapableSynAck)):
+                self.version = 0 if isinstance(option, CapableSynV0) else option.version
                 self.checksum = self.checksum or bool(option.flags & CHECKSUM_REQUIRED)
-            if isinstance(option, CapableSynAck):
+            if isinstance(option, (CapableSynV0, CapableSynAck)):
                 self.host_key = option.key
             elif isinstance(option, (CapableAck, CapableData)):
                 self.host_key = option.sender_key
@@ -441,4 +448,4 @@ class Peer:
         """The option as it goes over the wire, before ``text``."""
         if isinstance(option, Option):
             return option
-        return spell_signal(option, self.key, self.host_key, text, self.checksum)
+        return spell_signal(option, self.key, self.host_key, text, self.checksum, self.version)

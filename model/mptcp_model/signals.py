@@ -35,25 +35,27 @@ Wanted: TypeAlias = "Option | DataSignal | type[Option] | Callable[[Option], boo
 """What an option is compared with: itself, its numbers, its class, or a predicate."""
 
 
-def spell_signal(signal: DataSignal, key: bytes, host_key: bytes, text: bytes, checksum: bool) -> Dss:
+def spell_signal(
+    signal: DataSignal, key: bytes, host_key: bytes, text: bytes, checksum: bool, version: int = 1
+) -> Dss:
     """The option that the owner of ``key`` sends to the owner of ``host_key`` before ``text``."""
     ack = None
     if signal.ack is not None:
-        number = compute_wire_64(compute_idsn(host_key), signal.ack)
+        number = compute_wire_64(compute_idsn(host_key, version), signal.ack)
         ack = DataAck(number if signal.wide else number & MASK_32, signal.wide)
     if signal.dsn is None:
         return Dss(ack, None)
-    number = compute_wire_64(compute_idsn(key), signal.dsn)
+    number = compute_wire_64(compute_idsn(key, version), signal.dsn)
     ssn, length = signal.ssn or 0, signal.length or 0
     total = compute_dss_checksum(number, ssn, length, (Text(text, 0, len(text)),)) if checksum else None
     number = number if signal.wide else number & MASK_32
     return Dss(ack, Mapping(number, signal.wide, ssn, length, total, bool(signal.fin)))
 
 
-def is_like(option: Option, wanted: Wanted, key: bytes, host_key: bytes) -> bool:
+def is_like(option: Option, wanted: Wanted, key: bytes, host_key: bytes, version: int = 1) -> bool:
     """Whether ``option``, from the owner of ``host_key`` to the owner of ``key``, is what is wanted."""
     if isinstance(wanted, DataSignal):
-        return isinstance(option, Dss) and is_like_signal(option, wanted, key, host_key)
+        return isinstance(option, Dss) and is_like_signal(option, wanted, key, host_key, version)
     if isinstance(wanted, Option):
         return option == wanted
     if isinstance(wanted, type):
@@ -61,22 +63,22 @@ def is_like(option: Option, wanted: Wanted, key: bytes, host_key: bytes) -> bool
     return wanted(option)
 
 
-def is_like_signal(dss: Dss, wanted: DataSignal, key: bytes, host_key: bytes) -> bool:
+def is_like_signal(dss: Dss, wanted: DataSignal, key: bytes, host_key: bytes, version: int) -> bool:
     """Whether the named numbers of ``wanted`` are those of ``dss``."""
     ack, mapping = dss.ack, dss.mapping
     found = DataSignal()
     if ack is not None:
-        found = found._replace(ack=count_data(key, ack.number, ack.wide))
+        found = found._replace(ack=count_data(key, ack.number, ack.wide, version))
     if mapping is not None:
-        dsn = count_data(host_key, mapping.dsn, mapping.wide)
+        dsn = count_data(host_key, mapping.dsn, mapping.wide, version)
         found = found._replace(dsn=dsn, ssn=mapping.ssn, length=mapping.length, fin=mapping.fin)
     pairs = zip(found[:5], wanted[:5], strict=True)
     return all(two is None or one == two for one, two in pairs)
 
 
-def count_data(key: bytes, number: int, wide: bool) -> int:
+def count_data(key: bytes, number: int, wide: bool, version: int) -> int:
     """The data offset of a DSN or Data ACK in the stream of the owner of ``key``."""
-    idsn = compute_idsn(key)
+    idsn = compute_idsn(key, version)
     return compute_offset_64(idsn, number) if wide else compute_offset_32(idsn & MASK_32, number, 0)
 
 

@@ -310,8 +310,11 @@ def reports(draw: st.DrawFn) -> Report:
 def choices(draw: st.DrawFn) -> Choices:
     """Every freedom taken in every way; times and sizes that a short run can live with."""
     receive_buffer = draw(st.sampled_from([1_500, 20_000, 100_000, 4 << 20]))
+    version, lowest_version = draw(st.sampled_from([(1, 1), (1, 1), (1, 0), (0, 0)]))
     return Choices(
         multipath=draw(st.booleans()),
+        version=version,
+        lowest_version=lowest_version,
         checksum=draw(st.sampled_from([REFUSE, ACCEPT, REQUIRE])),
         join_initial_address=draw(st.booleans()),
         syn_attempts_with_mptcp=draw(st.integers(0, 3)),

@@ -24,6 +24,8 @@ class Choices(Value):
 
     __match_args__ = (
         "multipath",
+        "version",
+        "lowest_version",
         "checksum",
         "join_initial_address",
         "syn_attempts_with_mptcp",
@@ -46,6 +48,8 @@ class Choices(Value):
     def __init__(
         self,
         multipath: bool = True,
+        version: int = 1,
+        lowest_version: int = 1,
         checksum: int = ACCEPT,
         join_initial_address: bool = True,
         syn_attempts_with_mptcp: int = 3,
@@ -66,6 +70,8 @@ class Choices(Value):
     ) -> None:
         if checksum not in (REFUSE, ACCEPT, REQUIRE):
             raise Refused("checksum is one of REFUSE, ACCEPT, REQUIRE")
+        if not 0 <= lowest_version <= version <= 1:
+            raise Refused("the versions are 0 and 1, and the lowest is not above the highest")
         if receive_buffer < 1 or send_buffer < receive_buffer:
             # [R8684-3.3.5-06] the send buffer is at least as large as the receive buffer
             raise Refused("the send buffer is at least as large as the receive buffer")
@@ -79,6 +85,12 @@ class Choices(Value):
             raise Refused("at least one attempt is made")
         # Speak MPTCP at all; off gives plain RFC 9293 TCP. RFC 8684 §3.1
         self.multipath: Final = multipath
+        # The MPTCP version that our SYN offers, and the highest that we answer. RFC 8684 §3.1
+        # [R8684-3.1-02] [R8684-3.1-03]
+        self.version: Final = version
+        # The lowest that we answer. 0 speaks RFC 6824 with whoever knows nothing newer, and tries it
+        # where version 1 met no answer. RFC 8684 §3.1 [R8684-3.1-06]
+        self.lowest_version: Final = lowest_version
         # Flag A: refuse, accept or require DSS checksums. RFC 8684 §3.1 [R8684-3.1-33] asks for
         # REQUIRE by default; like Linux we trust the TCP checksum, see [R8684-3.3.1-10]
         self.checksum: Final = checksum

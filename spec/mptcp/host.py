@@ -17,6 +17,7 @@ from mptcp.congestion.newreno import NewReno
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Control
 from mptcp.connection.info import ConnectionInfo, compute_info
+from mptcp.connection.initiate import find_version, is_to_be_ignored
 from mptcp.connection.join import find_join, refuse
 from mptcp.errors import Malformed, Refused
 from mptcp.events import Event
@@ -117,7 +118,10 @@ class Host(Record):
             (segment.destination, segment.destination_port, segment.source, segment.source_port)
         )
         if handle:
-            self.arrive(self.connections[handle], segment, now)
+            connection = self.connections[handle]
+            if connection.control.version == 0:
+                segment = parse_segment(packet, datagram, True, 0)  # some options look otherwise
+            self.arrive(connection, segment, now)
         else:
             self.arrive_unknown(segment, now)
 
@@ -146,12 +150,15 @@ class Host(Record):
 
     def accept(self, listener: Listener, segment: Segment, now: Micros) -> None:
         """A SYN for a listener: half a connection, unless too many are waiting."""
+        if is_to_be_ignored(listener.choices, segment.options):
+            return
         if self.listeners.is_full(listener):
             self.journal.note(now, "host", "backlog full")
             return
         self.listeners.count(listener.handle, 1)
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
-        connection = self.create(listener.handle, four, listener.choices, now)
+        version = find_version(listener.choices, segment.options)
+        connection = self.create(listener.handle, four, listener.choices, version, now)
         self.arrive(connection, segment, now)
 
     def arrive_icmp(self, report: icmp.TooBig | icmp.Unreachable | None, now: Micros) -> None:
@@ -281,7 +288,8 @@ class Host(Record):
         four = (local, local_port, remote, remote_port)
         if self.ports.find(four):
             raise Refused("connection already exists")
-        connection = self.create(0, four, self.choices if choices is None else choices, now)
+        chosen = self.choices if choices is None else choices
+        connection = self.create(0, four, chosen, chosen.version, now)
         self.touch(connection)
         return connection.control.handle
 
@@ -330,21 +338,24 @@ class Host(Record):
             raise Refused("connection does not exist")
         return connection
 
-    def create(self, listener: int, four: FourTuple, choices: Choices, now: Micros) -> Connection:
+    def create(
+        self, listener: int, four: FourTuple, choices: Choices, version: int, now: Micros
+    ) -> Connection:
         """A connection with its first subflow, open, under a handle and a token of its own. [R8684-1.3-01]"""
-        key, token = self.draw_key()
+        key, token = self.draw_key(version)
         handle = self.draw_handle()
         control = Control(
             handle,
             listener,
             key,
             token,
-            compute_idsn(key),
+            compute_idsn(key, version),
             LowestRtt(),
             PathManager(),
             choices,
             self.journal,
         )
+        control.version = version
         mss = compute_mss(choices.mtu, four[0])
         iss = compute_iss(self.secret, four, now)
         name = f"subflow {handle}.0"
@@ -383,13 +394,13 @@ class Host(Record):
         self.next_handle += 1
         return handle
 
-    def draw_key(self) -> tuple[bytes, int]:
+    def draw_key(self, version: int) -> tuple[bytes, int]:
         """A key and its token, which no other connection has.
 
         [R8684-3.1-11] [R8684-3.1-13] [R8684-3.1-15]
         """
         while True:
             key = self.chance.draw(KEY_LENGTH)
-            token = compute_token(key)
+            token = compute_token(key, version)
             if token not in self.by_token:
                 return key, token

@@ -47,8 +47,14 @@ class End:
         self.error = ""
 
 
+def make_choices(versions: tuple[int, int], **others: Any) -> Choices:
+    """Choices of a highest and a lowest version, and of ``others``."""
+    return Choices(version=versions[0], lowest_version=versions[1], **others)
+
+
 choices = st.builds(
-    Choices,
+    make_choices,
+    versions=st.sampled_from([(1, 1), (1, 0), (0, 0)]),
     multipath=st.sampled_from([True, True, True, False]),
     checksum=st.sampled_from([ACCEPT, ACCEPT, REFUSE, REQUIRE]),
     receive_buffer=st.sampled_from([1_000, 3_000, 20_000, 100_000]),

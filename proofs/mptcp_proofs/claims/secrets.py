@@ -55,7 +55,7 @@ def draws_free_key(seed: Seed, live: Live, taken: Annotated[int, Between(0, 3)])
     free = [token not in live for token in tokens]
     assume(free[0] or free[1] or free[2])
     host.by_token = live
-    key, token = host.draw_key()
+    key, token = host.draw_key(1)
     first = 0 if free[0] else 1 if free[1] else 2
     if first == 2:
         reach("two keys were not good enough")
@@ -74,14 +74,15 @@ def needs_echo(key: Key, version: Nibble, flags: Byte, sender_key: Key, echoed: 
         reach("an echo that is right")
         require(control.remote_key == sender_key, "the peer's key is the one it sent")
         require(control.remote_idsn == compute_idsn(sender_key), "and its IDSN")
-    return is_multipath == (echoed == key and version == 1 and flags & FLAGS == HMAC_SHA256)
+    is_good = echoed == key != sender_key and version == 1 and flags & FLAGS == HMAC_SHA256
+    return is_multipath == is_good
 
 
 def needs_echo_with_data(key: Key, version: NewVersion, flags: Byte, sender_key: Key, echoed: Key) -> bool:
     """Likewise when the third packet carries data."""
     control = make_end(key, 1)
     take_third(control, (CapableData(version, flags, sender_key, echoed, 9, None),), 0)
-    is_good = echoed == key and version == 1 and flags & FLAGS == HMAC_SHA256
+    is_good = echoed == key != sender_key and version == 1 and flags & FLAGS == HMAC_SHA256
     return (control.mode is Mode.MULTIPATH) == is_good
 
 
@@ -248,8 +249,8 @@ THEOREMS = (
             ),
             Mutant(
                 HOST,
-                "            token = compute_token(key)\n            if",
-                "            token = compute_token(key) & 0xFFFF\n            if",
+                "            token = compute_token(key, version)\n            if",
+                "            token = compute_token(key, version) & 0xFFFF\n            if",
             ),
         ),
         unclaimed="That the loop ends when all tokens are taken: it would not.",
@@ -260,20 +261,22 @@ THEOREMS = (
         name="key-echo",
         words="A listener speaks MPTCP after the third packet if and only if that echoes the key"
         " which the listener sent,"
-        " in its version; then the peer's key and IDSN are those of the packet.",
+        " in its version, and with another key for its sender;"
+        " then the peer's key and IDSN are those of the packet.",
         sections="RFC 8684 §3.1",
         clauses=("R8684-3.1-30", "R8684-3.1-55", "R8684-3.1-59", "R8684-3.1-60"),
         bounds="All keys, versions and flags; a listener with state.",
         claims=(needs_echo, needs_echo_with_data, needs_capable),
         goals=("an echo that is right",),
         mutants=(
-            Mutant(INITIATE, "not is_equal(option.receiver_key, control.local_key)", "False"),
+            Mutant(INITIATE, "not is_equal(capable.receiver_key, control.local_key)", "False"),
             Mutant(
                 INITIATE,
-                "not is_equal(option.receiver_key, control.local_key)",
-                "not is_equal(option.sender_key, control.local_key)",
+                "not is_equal(capable.receiver_key, control.local_key)",
+                "not is_equal(capable.sender_key, control.local_key)",
             ),
-            Mutant(INITIATE, "if reason or option.version != VERSION", "if reason"),
+            Mutant(INITIATE, "if capable.version != control.version", "if False"),
+            Mutant(INITIATE, "is_equal(capable.sender_key, control.local_key)", "False"),
             Mutant(
                 INITIATE, "isinstance(option, (CapableAck, CapableData))", "isinstance(option, CapableData)"
             ),

@@ -173,8 +173,8 @@ THEOREMS = (
             ),
             Mutant(
                 "mptcp/connection/initiate.py",
-                "control.remote_idsn = compute_idsn(key)",
-                "control.remote_idsn = compute_idsn(control.local_key)",
+                "control.remote_idsn = compute_idsn(key, control.version)",
+                "control.remote_idsn = compute_idsn(control.local_key, control.version)",
             ),
         ),
         unclaimed="MP_CAPABLE with data, whose mapping is written as offsets 1 and 1 in the code itself.",

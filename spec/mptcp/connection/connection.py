@@ -181,7 +181,7 @@ class Connection(Record):
         It is as good as a DSS [R8684-3.1-28], and acknowledged like one [R8684-3.1-27].
         """
         control = self.control
-        if control.is_initiator:
+        if control.is_initiator or control.version == 0:
             return
         if (option.checksum is not None) != control.checksum:
             receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)

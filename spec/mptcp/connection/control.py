@@ -70,7 +70,8 @@ class Control(Record):
         "was_open",
         "is_forgotten",
         "is_counted",
-        # keys: RFC 8684 §3.1
+        # version and keys: RFC 8684 §3.1
+        "version",
         "local_key",
         "local_token",
         "local_idsn",
@@ -140,6 +141,7 @@ class Control(Record):
         self.is_forgotten = False  # the application wants to hear no more
         self.is_counted = listener != 0  # it takes a place in its listener's backlog
 
+        self.version = choices.version  # 0 or 1; a listener's is that of the SYN
         self.local_key = local_key  # [R8684-C.1.1-01]
         self.local_token = local_token
         self.local_idsn = local_idsn

@@ -44,10 +44,13 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Ar
     if mapping.length == 0:
         take_infinite(control, branch, now)  # [R8684-3.3.1-33]
         return
-    if (mapping.checksum is not None) != control.checksum:
-        # [R8684-3.3-09] [R8684-3.3-10] either is a broken agreement
-        reset(control, branch, REASON_MPTCP, "checksum presence", now)  # [R8684-3.3-11]
-        return
+    checksum = mapping.checksum
+    if (checksum is not None) != control.checksum:
+        if control.checksum or control.version > 0:
+            # [R8684-3.3-09] [R8684-3.3-10] either is a broken agreement
+            reset(control, branch, REASON_MPTCP, "checksum presence", now)  # [R8684-3.3-11]
+            return
+        checksum = None  # [R6824-3.3-01]
     branch.has_mapping = True
     dsn = compute_dsn(control, mapping)
     length = mapping.length - (1 if mapping.fin else 0)
@@ -56,13 +59,13 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Ar
             return
         take_data_fin(control, branch, dsn + length)
     if length > 0:
-        run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, mapping.checksum)
+        run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, checksum)
         take_run(control, branch, run, arrival, now)
 
 
 def is_fin_intact(control: Control, mapping: Mapping, dsn: int) -> bool:
     """The checksum of a DATA_FIN without text covers the pseudo-header alone [R8684-3.3.3-05]."""
-    if mapping.checksum is None:
+    if mapping.checksum is None or not control.checksum:
         return True
     number = compute_wire_64(control.remote_idsn, dsn)
     return is_same_checksum(compute_dss_checksum(number, mapping.ssn, mapping.length, ()), mapping.checksum)

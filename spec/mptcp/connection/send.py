@@ -90,6 +90,9 @@ def is_waiting_for_key(control: Control) -> bool:
     """
     if control.mode is Mode.OPENING:
         return True
+    if control.version == 0:
+        # [R6824-3.6-01] the third packet has no room for a mapping; it goes first, and alone
+        return control.mode is Mode.MULTIPATH and control.is_initiator and not control.has_sent_key
     is_first_out = control.snd_nxt > 1
     return (
         control.mode is Mode.MULTIPATH and control.is_initiator and not control.is_confirmed and is_first_out
@@ -184,7 +187,7 @@ def compute_data_ack(control: Control) -> DataAck:
 
 def compute_text_option(control: Control, run: Run) -> Option:
     """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02]."""
-    if control.is_initiator and not control.is_confirmed:
+    if control.version > 0 and control.is_initiator and not control.is_confirmed:
         return compute_data_option(control, run.wire_length, run.checksum)
     # [R8684-3.3.1-25] [R8684-3.3.1-26] always wide: no rate wraps it
     number = compute_wire_64(control.local_idsn, run.dsn)
@@ -250,7 +253,9 @@ def compute_reset_options(control: Control) -> tuple[Option, ...]:
         options.append(FastClose(control.remote_key))  # [R8684-3.5-03] the key of the receiver
     elif control.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
-    if control.reset_reason != NO_OFFSET:
+    if control.version == 0:
+        pass  # [R6824-3.3-02] [R8684-E-04] it has no MP_TCPRST
+    elif control.reset_reason != NO_OFFSET:
         options.append(TcpReset(0, control.reset_reason))
     elif control.is_aborting:
         options.append(TcpReset(0, REASON_UNSPECIFIED))  # [R8684-3.6-11]
