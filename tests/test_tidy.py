@@ -28,7 +28,7 @@ LEVELS = """
 0 .          native numbers parameters errors values choices journal
 1 wire       octets checksum ip icmp options handshake dss addresses endings segment cutting budget
 1 .          keys chance intervals queue
-2 congestion controller newreno
+2 congestion controller newreno cubic kinds
 3 subflow    state arrival control timers negotiate recovery acknowledge arrive unreachable transmit subflow
 4 scheduler  scheduler lowest_rtt
 4 paths      manager

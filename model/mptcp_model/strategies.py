@@ -8,7 +8,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from mptcp.choices import ACCEPT, REFUSE, REQUIRE, Choices
+from mptcp.choices import ACCEPT, CUBIC, NEWRENO, REFUSE, REQUIRE, Choices
 from mptcp.parameters import LONGEST_TEXT, MILLISECOND
 from mptcp.values import Text
 from mptcp.wire import ip, segment
@@ -322,6 +322,9 @@ def choices(draw: st.DrawFn) -> Choices:
         send_buffer=receive_buffer * draw(st.integers(1, 4)),
         window_scaling=draw(st.booleans()),
         timestamps=draw(st.booleans()),
+        sack=draw(st.booleans()),
+        rack=draw(st.booleans()),
+        congestion=draw(st.sampled_from([NEWRENO, CUBIC])),
         minimum_rto=draw(st.sampled_from([1, 200, 1_000])) * MILLISECOND,
         syn_attempts=draw(st.integers(4, 8)),
         retransmissions=draw(st.integers(8, 15)),

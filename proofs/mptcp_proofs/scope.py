@@ -36,6 +36,7 @@ BUILT = (
     # one subflow
     Part("TCP", 9293),
     Part("congestion control", 5681),
+    Part("CUBIC", 8312),
     Part("blind attacks", 5961),
     Part("the retransmission timer", 6298),
     Part("NewReno", 6582),

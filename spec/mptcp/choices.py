@@ -14,6 +14,9 @@ REFUSE: Final = 0  # checksums: fall back to TCP when the peer asks for them
 ACCEPT: Final = 1  # checksums: use them if the peer asks
 REQUIRE: Final = 2  # checksums: ask for them
 
+NEWRENO: Final = "newreno"  # congestion control: RFC 5681
+CUBIC: Final = "cubic"  # RFC 8312
+
 
 @final
 class Choices(Value):
@@ -33,6 +36,9 @@ class Choices(Value):
         "send_buffer",
         "window_scaling",
         "timestamps",
+        "sack",
+        "rack",
+        "congestion",
         "minimum_rto",
         "syn_attempts",
         "retransmissions",
@@ -57,6 +63,9 @@ class Choices(Value):
         send_buffer: int = 4 << 20,
         window_scaling: bool = True,
         timestamps: bool = True,
+        sack: bool = True,
+        rack: bool = True,
+        congestion: str = CUBIC,
         minimum_rto: Micros = 200 * MILLISECOND,
         syn_attempts: int = 8,
         retransmissions: int = 15,
@@ -75,6 +84,8 @@ class Choices(Value):
         if receive_buffer < 1 or send_buffer < receive_buffer:
             # [R8684-3.3.5-06] the send buffer is at least as large as the receive buffer
             raise Refused("the send buffer is at least as large as the receive buffer")
+        if congestion not in (NEWRENO, CUBIC):
+            raise Refused("congestion is one of newreno, cubic")
         if not 1280 <= mtu <= 65_535:
             raise Refused("the MTU is between 1280 and 65535 octets")
         if min(minimum_rto, delayed_ack, time_wait, close_timeout, backlog) < 0:
@@ -106,6 +117,14 @@ class Choices(Value):
         self.window_scaling: Final = window_scaling
         # RFC 7323 §3
         self.timestamps: Final = timestamps
+        # Selective acknowledgments, both ways. RFC 2018 §2
+        self.sack: Final = sack
+        # With SACK, losses are told by time (RFC 8985) and not by counting (RFC 6675). RFC 8985 §9.2
+        # [R8985-9.2-01] says not by both
+        self.rack: Final = rack
+        # Who sets the congestion window: CUBIC, as nearly everybody does, since a path of high bandwidth
+        # and delay is refilled in time; no bolder than NEWRENO where that would do. RFC 8312 §4.2
+        self.congestion: Final = congestion
         # RFC 6298 §2 [R6298-2-05] says 1 s; 200 ms is what all stacks do and Linux needs
         self.minimum_rto: Final = minimum_rto
         # SYNs and SYN/ACKs sent before giving up: 183 s, where RFC 9293 §3.8.3 [R9293-3.8.3-04]

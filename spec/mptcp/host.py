@@ -13,7 +13,7 @@ from typing import Final
 from mptcp.agenda import Agenda
 from mptcp.chance import Chance
 from mptcp.choices import Choices
-from mptcp.congestion.newreno import NewReno
+from mptcp.congestion.kinds import make_controller
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Control
 from mptcp.connection.info import ConnectionInfo, compute_info
@@ -359,7 +359,7 @@ class Host(Record):
         mss = compute_mss(choices.mtu, four[0])
         iss = compute_iss(self.secret, four, now)
         name = f"subflow {handle}.0"
-        tcb = Tcb(*four, iss, mss, NewReno(), choices, self.journal, name)
+        tcb = Tcb(*four, iss, mss, make_controller(choices.congestion), choices, self.journal, name)
         tcb.ts_offset = self.chance.draw_number()
         connection = Connection(control)
         self.connections[handle] = connection

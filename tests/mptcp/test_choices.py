@@ -33,6 +33,7 @@ def test_each_choice_is_a_field(one: Choices) -> None:
     "chosen",
     [
         {"checksum": 3},
+        {"congestion": "vegas"},
         {"receive_buffer": 0},
         {"receive_buffer": 10_000, "send_buffer": 9_999},
         {"mtu": 1_279},

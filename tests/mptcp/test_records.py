@@ -9,6 +9,7 @@ from mptcp.agenda import Agenda
 from mptcp.chance import Chance
 from mptcp.choices import Choices
 from mptcp.congestion.controller import Controller, Window
+from mptcp.congestion.cubic import Cubic
 from mptcp.congestion.newreno import NewReno
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Branch
@@ -80,6 +81,7 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Connection: make_connection,
     ConnectionControl: lambda: make_connection().control,
     Controller: Controller,
+    Cubic: Cubic,
     Agenda: lambda: make_host().agenda,
     Host: make_host,
     Intervals: make_intervals,

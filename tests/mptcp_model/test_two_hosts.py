@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mptcp.choices import ACCEPT, REFUSE, REQUIRE, Choices
+from mptcp.choices import ACCEPT, CUBIC, NEWRENO, REFUSE, REQUIRE, Choices
 from mptcp.errors import Refused
 from mptcp.events import Aborted, Accepted, Closed, Established, Finished
 from mptcp.host import Host
@@ -61,6 +61,9 @@ choices = st.builds(
     send_buffer=st.just(100_000),
     window_scaling=st.booleans(),
     timestamps=st.booleans(),
+    sack=st.booleans(),
+    rack=st.booleans(),
+    congestion=st.sampled_from([NEWRENO, CUBIC]),
     delayed_ack=st.sampled_from([0, 40 * MILLISECOND]),
     nagle=st.booleans(),
     time_wait=st.sampled_from([0, 60 * SECOND]),

@@ -1,13 +1,19 @@
-"""Standard TCP's congestion control (RFC 5681; recovery itself is RFC 6582, in subflow/recovery.py)."""
+"""Standard TCP's congestion control (RFC 5681; recovery itself is in subflow/recovery.py)."""
 
-from typing import final
+from typing import ClassVar, final
 
-from mptcp.congestion.controller import Controller, Window
+from mptcp.congestion.controller import Controller, Window, remember
+from mptcp.values import Micros
 
 
 def compute_reduced(flight: int, mss: int) -> int:
     """ssthresh after a loss, octets (RFC 5681 §3.1, equation 4)."""
     return max(flight // 2, 2 * mss)
+
+
+def grow_slowly(window: Window, acked: int) -> None:
+    """Slow start, shared by all who change only congestion avoidance (RFC 5681 §3.1)."""
+    window.cwnd += min(acked, window.mss)  # [R5681-3.1-06] at most SMSS per ACK
 
 
 @final
@@ -17,12 +23,12 @@ class NewReno(Controller):
     [R5681-3-01] [R5681-3.1-01] [R9293-3.8.2-01]
     """
 
-    FIELDS = ()
+    FIELDS: ClassVar[tuple[str, ...]] = ()
 
-    def on_ack(self, window: Window, acked: int) -> None:
+    def on_ack(self, window: Window, acked: int, now: Micros) -> None:
         """Grow by what was acknowledged, then by one segment per window (RFC 5681 §3.1)."""
         if window.cwnd < window.ssthresh:
-            window.cwnd += min(acked, window.mss)  # [R5681-3.1-06] at most SMSS per ACK
+            grow_slowly(window, acked)
             return
         # [R5681-3.1-06] at most SMSS per round trip: one for each cwnd of octets acknowledged
         window.acked += acked  # [R5681-3.1-07] small steps add up: none is rounded to nothing
@@ -30,14 +36,16 @@ class NewReno(Controller):
             window.acked -= window.cwnd
             window.cwnd += window.mss
 
-    def on_loss(self, window: Window, flight: int) -> None:
+    def on_loss(self, window: Window, flight: int, now: Micros) -> None:
         """Halve (RFC 5681 §3.2, step 2)."""
+        remember(window)
         window.ssthresh = compute_reduced(flight, window.mss)
         window.cwnd = window.ssthresh
         window.acked = 0
 
-    def on_timeout(self, window: Window, flight: int) -> None:
+    def on_timeout(self, window: Window, flight: int, now: Micros) -> None:
         """One segment, and slow start up to half of what was in flight (RFC 5681 §3.1)."""
+        remember(window)
         window.ssthresh = compute_reduced(flight, window.mss)  # [R5681-3.1-08]
         window.cwnd = window.mss  # [R5681-3.1-09]
         window.acked = 0

@@ -30,7 +30,7 @@ def enter(tcb: Control, now: Micros) -> None:
     tcb.journal.note(now, tcb.name, "fast retransmit", str(tcb.snd_una))
     tcb.recover = tcb.snd_nxt - 1
     tcb.recovering = True
-    tcb.controller.on_loss(tcb.window, tcb.snd_nxt - tcb.snd_una)
+    tcb.controller.on_loss(tcb.window, tcb.snd_nxt - tcb.snd_una, now)
     tcb.window.cwnd += DUPLICATE_ACK_THRESHOLD * tcb.window.mss  # [R5681-3.2-04]
     tcb.rtx_now = True
     tcb.timed_offset = NO_OFFSET  # [R6298-3-01]
@@ -40,7 +40,7 @@ def take_acknowledgment(tcb: Control, acked: int, now: Micros) -> None:
     """``snd_una`` moved by ``acked`` octets: grow, or go on recovering."""
     tcb.duplicates = 0
     if not tcb.recovering:
-        tcb.controller.on_ack(tcb.window, acked)
+        tcb.controller.on_ack(tcb.window, acked, now)
         return
     window = tcb.window
     flight = tcb.snd_nxt - tcb.snd_una

@@ -83,7 +83,7 @@ class Subflow(Record):
         """Octets of ``waiting`` that would leave at once, beside ``overhead`` octets of options."""
         tcb = self.tcb
         if tcb.snd_una == tcb.snd_nxt and tcb.last_sent_at + tcb.rto < now:
-            tcb.controller.on_idle(tcb.window)  # [R5681-4.1-01]
+            tcb.controller.on_idle(tcb.window, now)  # [R5681-4.1-01]
         return transmit.compute_room(tcb, waiting, overhead)
 
     def wait(self, now: Micros) -> None:

@@ -125,7 +125,7 @@ def expire_retransmission(tcb: Control, now: Micros) -> None:
         tcb.syn_lost = True
     else:
         if tcb.retries == 1:
-            tcb.controller.on_timeout(tcb.window, tcb.snd_nxt - tcb.snd_una)
+            tcb.controller.on_timeout(tcb.window, tcb.snd_nxt - tcb.snd_una, now)
         else:
             tcb.window.cwnd = tcb.window.mss
         tcb.recover = tcb.snd_nxt - 1  # [R6582-3.2-05]

@@ -38,7 +38,7 @@ def test_threshold_starts_high() -> None:
 def test_slow_start(acked: int, growth: int) -> None:
     """Each acknowledgment adds what it acknowledges, and at most one segment."""
     window = make_window()
-    NewReno().on_ack(window, acked)
+    NewReno().on_ack(window, acked, 0)
     assert window.cwnd == 10 * MSS + growth
 
 
@@ -47,7 +47,7 @@ def test_slow_start_doubles() -> None:
     """One round trip with an acknowledgment for every segment doubles the window."""
     window = make_window()
     for _ in range(10):
-        NewReno().on_ack(window, MSS)
+        NewReno().on_ack(window, MSS, 0)
     assert window.cwnd == 20 * MSS
 
 
@@ -59,7 +59,7 @@ def test_congestion_avoidance(acks: list[int], segments: int) -> None:
     window = make_window(start, start)
     for acked in acks:
         before = window.cwnd
-        NewReno().on_ack(window, acked)
+        NewReno().on_ack(window, acked, 0)
         assert window.cwnd - before in (0, MSS)
     grown = (window.cwnd - start) // MSS
     assert sum(start + step * MSS for step in range(grown)) <= sum(acks)
@@ -70,10 +70,10 @@ def test_one_segment_per_round_trip() -> None:
     """Exactly: after cwnd octets one segment more, and not an octet earlier."""
     window = make_window(10 * MSS, 10 * MSS)
     for _ in range(9):
-        NewReno().on_ack(window, MSS)
-    NewReno().on_ack(window, MSS - 1)
+        NewReno().on_ack(window, MSS, 0)
+    NewReno().on_ack(window, MSS - 1, 0)
     assert window.cwnd == 10 * MSS
-    NewReno().on_ack(window, 1)
+    NewReno().on_ack(window, 1, 0)
     assert window.cwnd == 11 * MSS
 
 
@@ -82,7 +82,7 @@ def test_small_steps_are_not_lost() -> None:
     """Acknowledgments too small for an octet of growth each still add up to a segment."""
     window = make_window(100 * MSS, MSS)
     for _ in range(100 * MSS):
-        NewReno().on_ack(window, 1)
+        NewReno().on_ack(window, 1, 0)
     assert window.cwnd == 101 * MSS
 
 
@@ -100,8 +100,8 @@ def test_reduction(flight: int, expected: int) -> None:
 def test_loss() -> None:
     """Fast retransmit: threshold and window are halved together; half-counted octets are forgotten."""
     window = make_window(20 * MSS, 20 * MSS)
-    NewReno().on_ack(window, 3 * MSS)
-    NewReno().on_loss(window, 16 * MSS)
+    NewReno().on_ack(window, 3 * MSS, 0)
+    NewReno().on_loss(window, 16 * MSS, 0)
     assert (window.ssthresh, window.cwnd, window.acked) == (8 * MSS, 8 * MSS, 0)
 
 
@@ -110,12 +110,12 @@ def test_timeout() -> None:
     """One segment; then slow start up to half of what was in flight, and avoidance from there."""
     window = make_window(20 * MSS)
     controller = NewReno()
-    controller.on_timeout(window, 12 * MSS)
+    controller.on_timeout(window, 12 * MSS, 0)
     assert (window.ssthresh, window.cwnd) == (6 * MSS, MSS)
     for _ in range(5):
-        controller.on_ack(window, MSS)
+        controller.on_ack(window, MSS, 0)
     assert window.cwnd == 6 * MSS
-    controller.on_ack(window, MSS)
+    controller.on_ack(window, MSS, 0)
     assert window.cwnd == 6 * MSS
 
 
@@ -124,7 +124,7 @@ def test_timeout() -> None:
 def test_idle(before: int, after: int) -> None:
     """The restart window is the initial one, unless the window is smaller; the threshold stays."""
     window = make_window(before, 50 * MSS)
-    NewReno().on_idle(window)
+    NewReno().on_idle(window, 0)
     assert (window.cwnd, window.ssthresh) == (after, 50 * MSS)
 
 
@@ -144,12 +144,12 @@ def test_never_below_one_segment(story: list[tuple[str, int]], mss: int) -> None
     window, controller = Window(mss), NewReno()
     for what, octets in story:
         if what == "ack":
-            controller.on_ack(window, octets)
+            controller.on_ack(window, octets, 0)
         elif what == "loss":
-            controller.on_loss(window, octets)
+            controller.on_loss(window, octets, 0)
         elif what == "timeout":
-            controller.on_timeout(window, octets)
+            controller.on_timeout(window, octets, 0)
         else:
-            controller.on_idle(window)
+            controller.on_idle(window, 0)
         assert window.cwnd >= mss
         assert window.ssthresh >= 2 * mss

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mptcp.choices import NEWRENO
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK
 from mptcp_model.dialogue import Peer, User
@@ -13,7 +14,7 @@ MSS = 1_460
 
 def in_flight(count: int = 10) -> Scene:
     """``count`` full segments are out, and much more waits to follow."""
-    user, peer = established(rtt=RTT)
+    user, peer = established(rtt=RTT, congestion=NEWRENO)
     user.writes(bytes(MSS * 200))
     sent = len(peer.skips())
     while sent < count:
