@@ -8,7 +8,7 @@ from typing import Final, final
 
 from mptcp.errors import Refused
 from mptcp.parameters import LONGEST_TEXT, MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, SECOND
-from mptcp.values import Micros, Value
+from mptcp.values import Micros, Port, Value
 
 REFUSE: Final = 0  # checksums: fall back to TCP when the peer asks for them
 ACCEPT: Final = 1  # checksums: use them if the peer asks
@@ -49,6 +49,7 @@ class Choices(Value):
         "backlog",
         "mtu",
         "offload",
+        "first_port",
     )
 
     def __init__(
@@ -76,6 +77,7 @@ class Choices(Value):
         backlog: int = 1024,
         mtu: int = 1500,
         offload: int = 0,
+        first_port: Port = 49_152,
     ) -> None:
         if checksum not in (REFUSE, ACCEPT, REQUIRE):
             raise Refused("checksum is one of REFUSE, ACCEPT, REQUIRE")
@@ -92,6 +94,8 @@ class Choices(Value):
             raise Refused("durations and limits are not negative")
         if not 0 <= offload <= LONGEST_TEXT:
             raise Refused("a packet holds up to 65455 octets of text")
+        if not 0 < first_port <= 65_535:
+            raise Refused("a port is between 1 and 65535")
         if syn_attempts < 1 or retransmissions < 1:
             raise Refused("at least one attempt is made")
         # Speak MPTCP at all; off gives plain RFC 9293 TCP. RFC 8684 §3.1
@@ -148,3 +152,5 @@ class Choices(Value):
         # Octets of text in one segment where the device cuts it into those that the path takes; 0: it
         # does not. Every count follows octets, so that nothing else changes
         self.offload: Final = offload
+        # Active opens call from here up to 65535, RFC 6335 §6
+        self.first_port: Final = first_port

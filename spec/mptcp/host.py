@@ -81,7 +81,9 @@ class Host(Record):
         self.secret = self.chance.draw(32)  # for initial sequence numbers, RFC 6528 §3
         self.connections: dict[int, Connection] = {}
         self.listeners = Listeners()
-        self.ports = Ports(self.chance.draw(32))
+        self.choices = Choices() if choices is None else choices
+        self.journal = Journal() if journal is None else journal
+        self.ports = Ports(self.chance.draw(32), self.choices.first_port)
         self.by_token: dict[int, int] = {}  # local ones only [R8684-3.1-14] [R8684-1.3-02]
         self.next_handle = 1
         self.answers: list[Segment] = []
@@ -90,8 +92,6 @@ class Host(Record):
         self.stale: dict[int, bool] = {}  # may have another deadline
         self.news: dict[int, bool] = {}  # may have something to tell
         self.malformed = 0  # packets that were not what they claimed
-        self.choices = Choices() if choices is None else choices
-        self.journal = Journal() if journal is None else journal
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""

@@ -8,9 +8,7 @@ from mptcp.errors import Refused
 from mptcp.numbers import MASK_32
 from mptcp.values import Address, Micros, Port, Record
 
-FIRST_EPHEMERAL: Final = 49_152  # RFC 6335 §6
-LAST_EPHEMERAL: Final = 65_535
-EPHEMERAL_PORTS: Final = LAST_EPHEMERAL - FIRST_EPHEMERAL + 1
+LAST_EPHEMERAL: Final = 65_535  # RFC 6335 §6
 
 FourTuple = tuple[Address, Port, Address, Port]
 """Local address and port, remote address and port (RFC 9293 §3.3.1)."""
@@ -19,19 +17,20 @@ FourTuple = tuple[Address, Port, Address, Port]
 class Ports(Record):
     """The four-tuples in use, each with the handle of its connection; and where the next call comes from.
 
-    ``secret``: octets that nobody else knows.
+    ``secret``: octets that nobody else knows. ``first``: the first ephemeral port.
     """
 
-    FIELDS = ("by_tuple", "secret", "counters")
+    FIELDS = ("by_tuple", "secret", "first", "counters")
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, first: Port) -> None:
         self.by_tuple: dict[FourTuple, int] = {}
         self.secret = secret
+        self.first = first
         self.counters: dict[int, int] = {}  # ports tried so far, by a hash of whom we called
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""
-        return (self.secret,)
+        return (self.secret, self.first)
 
     def find(self, four: FourTuple) -> int:
         """The handle of the connection that has ``four``; 0 if none has."""
@@ -55,10 +54,11 @@ class Ports(Record):
         digest = compute_digest(self.secret, local + remote + remote_port.to_bytes(2, "big"))
         offset = int.from_bytes(digest[:4], "big")
         index = digest[4]
-        for _ in range(EPHEMERAL_PORTS):
+        count = LAST_EPHEMERAL - self.first + 1
+        for _ in range(count):
             counter = self.counters.get(index, 0)
             self.counters[index] = counter + 1
-            port = FIRST_EPHEMERAL + (offset + counter) % EPHEMERAL_PORTS
+            port = self.first + (offset + counter) % count
             if (local, port, remote, remote_port) not in self.by_tuple:
                 return port
         raise Refused("insufficient resources: all ports are taken")

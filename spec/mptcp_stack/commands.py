@@ -18,6 +18,7 @@ from mptcp.choices import ACCEPT, REQUIRE
 from mptcp_stack import conversation, exchange
 from mptcp_stack.attach import attach
 from mptcp_stack.conversation import Wishes
+from mptcp_stack.interface import open_interface
 from mptcp_stack.lab import Lab
 from mptcp_stack.pcap import PcapWriter
 from mptcp_stack.report import say
@@ -38,6 +39,10 @@ Address = Annotated[
     list[str] | None,
     typer.Option("--address", help="Our address, as 10.77.0.2/24; again for a second one."),
 ]
+Interface = Annotated[
+    str | None,
+    typer.Option("--interface", help="Share this interface and its addresses with the kernel instead."),
+]
 Pcap = Annotated[Path | None, typer.Option("--pcap", help="Write every packet to this file.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Summary as JSON: on standard output if --out is given, or on error.")
@@ -45,12 +50,25 @@ Json = Annotated[
 
 
 def open_stack(
-    resources: ExitStack, device: str | None, address: list[str] | None, checksum: bool, pcap: Path | None
+    resources: ExitStack,
+    device: str | None,
+    interface: str | None,
+    address: list[str] | None,
+    listening: tuple[int, ...],
+    checksum: bool,
+    pcap: Path | None,
 ) -> Stack:
     """A stack as the options want it; what it needs is released with ``resources``."""
     writer = resources.enter_context(PcapWriter(pcap)) if pcap is not None else None
+    ours = tuple(address or ())
+    if interface is not None and device is not None:
+        say("mptcp: --device makes an interface and --interface shares one: say one of them")
+        raise typer.Exit(USAGE)
     try:
-        ground = attach(device, tuple(address or ()))
+        if interface is None:
+            ground = attach(device, ours)
+        else:
+            ground = open_interface(interface, ours=ours, listening=listening)
     except ValueError as error:
         say(f"mptcp: {error}")
         raise typer.Exit(USAGE) from None
@@ -69,6 +87,7 @@ def connect(
     sink: Out = None,
     checksum: Checksum = False,
     device: Device = None,
+    interface: Interface = None,
     address: Address = None,
     pcap: Pcap = None,
     as_json: Json = False,
@@ -85,7 +104,7 @@ def connect(
     """
     with ExitStack() as resources:
         wishes = resources.enter_context(Wishes(source, sink, as_json))
-        stack = open_stack(resources, device, address, checksum, pcap)
+        stack = open_stack(resources, device, interface, address, (), checksum, pcap)
         asyncio.run(conversation.connect(stack, host, port, wishes, timeout))
 
 
@@ -98,6 +117,7 @@ def serve(
     ] = False,
     checksum: Checksum = False,
     device: Device = None,
+    interface: Interface = None,
     address: Address = None,
     pcap: Pcap = None,
     as_json: Json = False,
@@ -115,7 +135,7 @@ def serve(
     """
     with ExitStack() as resources:
         wishes = resources.enter_context(Wishes(source, sink, as_json))
-        stack = open_stack(resources, device, address, checksum, pcap)
+        stack = open_stack(resources, device, interface, address, (port,), checksum, pcap)
         asyncio.run(conversation.serve(stack, port, wishes, keep))
 
 

@@ -4,16 +4,20 @@ Any file descriptor that keeps packets apart will do: a TUN interface (``mptcp_s
 real machine, one end of a ``socketpair`` of datagrams between two stacks of one process.
 """
 
+import contextlib
 import errno
 import os
 from typing import Final, final
 
-from mptcp.values import Address
+from mptcp.parameters import IPV6_HEADER
+from mptcp.values import Address, Port
 from mptcp.wire.cutting import cut
 from mptcp.wire.segment import Outgoing
-from mptcp_stack import offload
+from mptcp_stack.framing import Framing
 
 LARGEST_PACKET: Final = 65_600  # octets that one read may bring: 65,535 and a little room
+TCP: Final = b"\6"  # the IP protocol number
+FIRST_SHARED_PORT: Final = 61_000  # above net.ipv4.ip_local_port_range as Linux sets it
 MOST_PIECES: Final = 1_000  # pieces that one writev takes; the system's own limit is 1,024
 
 # What errno says, on a write, when the device itself is no more; all else is the trouble of one packet
@@ -42,9 +46,10 @@ class DeviceGone(OSError):
 class Device:
     """An open device, its name, our addresses on it and the largest packet (MTU, octets) it takes.
 
-    ``offloads``: each packet has the header of ``mptcp_stack.offload``, and text of many segments goes in
-    and out in one. ``checked``: the TCP checksum of the packet read last need not be verified.
-    ``dropped`` counts the packets that it would not take: like a cable, a device makes no promises.
+    ``framing`` is what stands before each packet. ``ports``: the only ones of these addresses that are ours,
+    where the kernel has the addresses too; we call from FIRST_SHARED_PORT on. ``checked``: the TCP checksum
+    of the packet read last need not be verified. ``dropped`` counts the packets that it would not take:
+    like a cable, a device makes no promises. ``guard`` is closed with the device.
     """
 
     def __init__(
@@ -53,16 +58,20 @@ class Device:
         name: str,
         addresses: tuple[Address, ...],
         mtu: int = 1500,
-        offloads: bool = False,
+        framing: Framing | None = None,
+        ports: frozenset[Port] | None = None,
+        guard: contextlib.ExitStack | None = None,
     ) -> None:
         os.set_blocking(descriptor, False)
         self.name: Final = name
         self.addresses: Final = addresses
         self.mtu: Final = mtu
-        self.offloads: Final = offloads
+        self.framing: Final = framing or Framing()
+        self.ports: Final = ports
         self.checked = False
         self.dropped = 0
         self._descriptor = descriptor
+        self._guard: Final = guard
 
     def fileno(self) -> int:
         """The file descriptor to watch; -1 once closed."""
@@ -78,21 +87,27 @@ class Device:
             raise DeviceGone(self.name) from error
         if not packet:
             raise DeviceGone(self.name)
-        if self.offloads:
-            self.checked = offload.is_checked(packet)
-            return packet[offload.HEADER.size :]
-        return packet
+        size = self.framing.size
+        if not size:
+            return packet
+        self.checked = self.framing.is_checked(packet)
+        return packet[size:]
 
     def fit(self, outgoing: Outgoing) -> list[Outgoing]:
         """What ``write`` is to be given of ``outgoing``: all at once, or cut where the device does not."""
-        return [outgoing] if self.offloads else cut(outgoing)
+        return [outgoing] if self.framing.offloads else cut(outgoing)
 
     def is_ours(self, packet: bytes) -> bool:
-        """Whether the packet goes to one of our addresses.
+        """Whether the packet goes to one of our addresses, and where we share it to one of our ports.
 
         The kernel also talks to its neighbours (IPv6 router solicitations and multicast reports).
         """
-        return read_destination(packet) in self.addresses
+        if read_destination(packet) not in self.addresses:
+            return False
+        if self.ports is None:
+            return True
+        port = read_destination_port(packet)
+        return port < 0 or port in self.ports  # what is not TCP may be a router's word
 
     def write(self, outgoing: Outgoing) -> bool:
         """Send one packet that fits, header and text from where they lie; False if the device is full.
@@ -100,8 +115,11 @@ class Device:
         A packet that the device refuses for itself (the interface is down, no buffers) is lost, as
         on a cable. Raises DeviceGone.
         """
-        pieces: list[bytes | memoryview] = [offload.emit_header(outgoing)] if self.offloads else []
-        pieces.append(outgoing.header)
+        prefix = self.framing.emit(outgoing)
+        if prefix is None:
+            self.dropped += 1
+            return True
+        pieces: list[bytes | memoryview] = [prefix, outgoing.header]
         if len(outgoing.text) > MOST_PIECES:
             pieces.append(b"".join([text.octets() for text in outgoing.text]))
         else:
@@ -121,6 +139,8 @@ class Device:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            if self._guard is not None:
+                self._guard.close()
 
 
 def read_destination(packet: bytes) -> Address:
@@ -139,3 +159,14 @@ def read_source(packet: bytes) -> Address:
     if packet[:1] and packet[0] >> 4 == 6:
         return packet[8:24]
     return b""
+
+
+def read_destination_port(packet: bytes) -> Port:
+    """The TCP port that an IP packet goes to; -1 for what is not plainly TCP."""
+    if packet[:1] and packet[0] >> 4 == 4:
+        at = (packet[0] & 0xF) << 2
+        is_tcp = packet[9:10] == TCP
+    else:
+        at = IPV6_HEADER
+        is_tcp = packet[6:7] == TCP
+    return int.from_bytes(packet[at + 2 : at + 4], "big") if is_tcp else -1

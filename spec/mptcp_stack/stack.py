@@ -25,7 +25,7 @@ from mptcp.journal import Journal
 from mptcp.parameters import LONGEST_TEXT
 from mptcp.values import Address, Micros, Port
 from mptcp_stack.clock import read_clock
-from mptcp_stack.device import Device
+from mptcp_stack.device import FIRST_SHARED_PORT, Device
 from mptcp_stack.entropy import draw_seed
 from mptcp_stack.loop import Driver, Flow
 from mptcp_stack.server import Server
@@ -292,7 +292,10 @@ class Stack:
 def suit(devices: tuple[Device, ...], **changes: Any) -> Choices:
     """The choices that suit these devices: their MTU, and long segments, which each cuts in its way."""
     mtu = min([device.mtu for device in devices], default=1500)
-    return Choices(**{"mtu": mtu, "offload": LONGEST_TEXT, **changes})
+    fields: dict[str, Any] = {"mtu": mtu, "offload": LONGEST_TEXT}
+    if any(device.ports is not None for device in devices):
+        fields["first_port"] = FIRST_SHARED_PORT
+    return Choices(**{**fields, **changes})
 
 
 def vary(choices: Choices, **changes: Any) -> Choices:

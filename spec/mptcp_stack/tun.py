@@ -13,8 +13,8 @@ import struct
 from typing import Final
 
 from mptcp.values import Address
-from mptcp_stack import offload
 from mptcp_stack.device import Device
+from mptcp_stack.framing import Framing, Virtual
 from mptcp_stack.namespace import call_inside
 from mptcp_stack.network import set_up
 
@@ -22,6 +22,10 @@ CLONE_DEVICE: Final = "/dev/net/tun"
 TUNSETIFF: Final = 0x400454CA
 IFF_TUN: Final = 0x0001  # packets without a link layer
 IFF_NO_PI: Final = 0x1000  # and without the four octets of packet information
+IFF_VNET_HDR: Final = 0x4000  # each packet behind ten octets of ``framing.Virtual``
+TUNGETFEATURES: Final = 0x800454CF
+TUNSETOFFLOAD: Final = 0x400454D0
+OFFLOADS: Final = 0x01 | 0x02 | 0x04 | 0x08  # what we take as it is: CSUM, TSO4, TSO6, TSO_ECN
 LONGEST_NAME: Final = 15  # octets; the kernel would cut it silently
 QUEUE_LENGTH: Final = 10_000  # packets the kernel keeps for us; with its default of 500 it drops bursts
 
@@ -69,10 +73,10 @@ def _open(
             raise OSError(errno.EINVAL, f"cannot open a TUN interface{label}: the name is too long")
         try:
             offloads = offloads and has_offload(descriptor)
-            flags = IFF_TUN | IFF_NO_PI | (offload.IFF_VNET_HDR if offloads else 0)
+            flags = IFF_TUN | IFF_NO_PI | (IFF_VNET_HDR if offloads else 0)
             answer = fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
             if offloads:
-                fcntl.ioctl(descriptor, offload.TUNSETOFFLOAD, offload.ACCEPTED)
+                fcntl.ioctl(descriptor, TUNSETOFFLOAD, OFFLOADS)
         except OSError as error:
             sentence = f"cannot open a TUN interface{label}: {explain(error.errno)}"
             raise OSError(error.errno, sentence) from error
@@ -82,14 +86,14 @@ def _open(
     except BaseException:
         os.close(descriptor)
         raise
-    return Device(descriptor, name, addresses, mtu, offloads)
+    return Device(descriptor, name, addresses, mtu, Virtual() if offloads else Framing())
 
 
 def has_offload(descriptor: int) -> bool:
-    """Whether this kernel's TUN devices know the header of ``mptcp_stack.offload``."""
+    """Whether this kernel's TUN devices know the header of ``Virtual``."""
     features = array.array("I", [0])
-    fcntl.ioctl(descriptor, offload.TUNGETFEATURES, features)
-    return features[0] & offload.IFF_VNET_HDR != 0
+    fcntl.ioctl(descriptor, TUNGETFEATURES, features)
+    return features[0] & IFF_VNET_HDR != 0
 
 
 def explain(number: int | None) -> str:

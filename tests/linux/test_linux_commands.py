@@ -354,3 +354,23 @@ def test_lab_interrupted() -> None:
     assert (process.returncode, err) == (130, "")
     assert time.monotonic() - began < 10
     assert name not in namespace.list_names()
+
+
+def test_serve_on_an_interface(lab: Lab, start: Start, file: Path) -> None:
+    """The kernel's own interface and address, and a kernel program at its other end."""
+    with Lab() as far:
+        lab.join(far)
+        server = start("serve", "8000", "--in", str(file), "--interface", "veth0")
+        assert "10.78.0.1" in wait_until_listening(server)
+        report = far.peer("receive", "--connect", "10.78.0.1", "8000").wait_report()
+        assert report["received_sha256"] == hashlib.sha256(OCTETS).hexdigest()
+        finish(server)
+        assert "mptcp-" not in lab.run("iptables", "-S").stdout
+
+
+def test_interface_or_device(start: Start) -> None:
+    """One of them; and an interface that is there."""
+    both = start("connect", "10.77.0.1", "8000", "--device", "tun0", "--interface", "lo")
+    check_sentence(both, "say one of them", status=2)
+    none = start("connect", "10.77.0.1", "8000", "--interface", "eth99")
+    check_sentence(none, "there is no interface eth99")

@@ -9,7 +9,7 @@ from mptcp.errors import Refused
 from mptcp.events import Aborted, Accepted, Readable
 from mptcp.host import Host
 from mptcp.parameters import SECOND
-from mptcp.ports import FIRST_EPHEMERAL, LAST_EPHEMERAL, compute_iss, is_unicast
+from mptcp.ports import LAST_EPHEMERAL, compute_iss, is_unicast
 from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.bare import OTHER_IPV4, make_host, make_packet, read_packets
 from mptcp_model.dialogue import (
@@ -321,7 +321,7 @@ def test_ephemeral_ports() -> None:
         host.connect(HOST_IPV4, PEER_IPV4, 80, 0)
     ports = [host.status(handle).local_port for handle in host.connections]
     assert len(set(ports)) == 100
-    assert all(FIRST_EPHEMERAL <= port <= LAST_EPHEMERAL for port in ports)
+    assert all(49_152 <= port <= LAST_EPHEMERAL for port in ports)
     other = Host((HOST_IPV4,), bytes(32))
     other.connect(HOST_IPV4, PEER_IPV4, 80, 0)
     assert other.status(1).local_port != ports[0]  # where it starts is drawn
@@ -330,7 +330,7 @@ def test_ephemeral_ports() -> None:
 def test_all_ephemeral_ports_are_taken() -> None:
     """Then the call is refused, and another remote port is still possible."""
     host = make_host()
-    for port in range(FIRST_EPHEMERAL, LAST_EPHEMERAL + 1):
+    for port in range(49_152, LAST_EPHEMERAL + 1):
         host.ports.take((HOST_IPV4, port, PEER_IPV4, 80), -1)
     with pytest.raises(Refused, match="insufficient resources"):
         host.connect(HOST_IPV4, PEER_IPV4, 80, 0)

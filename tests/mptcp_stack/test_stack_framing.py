@@ -9,8 +9,8 @@ import pytest
 from mptcp.values import Text
 from mptcp.wire import ip, segment
 from mptcp.wire.segment import ACK, PSH, Outgoing, Segment
-from mptcp_stack import offload
 from mptcp_stack.device import Device
+from mptcp_stack.framing import Framing, Virtual, emit_header
 
 HERE = {4: ip_address("10.0.0.1").packed, 6: ip_address("fd00::1").packed}
 THERE = {4: ip_address("10.0.0.2").packed, 6: ip_address("fd00::2").packed}
@@ -27,7 +27,9 @@ def make(version: int, length: int, size: int) -> Outgoing:
 def open_pair(offloads: bool) -> tuple[Device, socket.socket]:
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     far.settimeout(5)
-    return Device(near.detach(), "near", (HERE[4], HERE[6]), offloads=offloads), far
+    return Device(
+        near.detach(), "near", (HERE[4], HERE[6]), framing=Virtual() if offloads else Framing()
+    ), far
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def open_pair(offloads: bool) -> tuple[Device, socket.socket]:
 )
 def test_header(version: int, length: int, size: int, expected: tuple[int, ...]) -> None:
     """Nothing to do, a checksum to finish, a packet to cut."""
-    assert struct.unpack("<BBHHHH", offload.emit_header(make(version, length, size))) == expected
+    assert struct.unpack("<BBHHHH", emit_header(make(version, length, size))) == expected
 
 
 @pytest.mark.parametrize(("flags", "checked"), [(0, False), (1, True), (2, True), (3, True), (4, False)])
@@ -63,7 +65,7 @@ def test_long_packets_leave_whole(version: int) -> None:
     assert device.fit(long) == [long]
     assert device.write(long)
     sent = wire.recv(70_000)
-    assert sent[:10] == offload.emit_header(long)
+    assert sent[:10] == emit_header(long)
     assert sent[10:] == long.header + TEXT
     device.close()
     wire.close()
