@@ -25,6 +25,7 @@ from mptcp.ports import Ports
 from mptcp.queue import Queue
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.scheduler.scheduler import Scheduler
+from mptcp.subflow.blocks import Blocks
 from mptcp.subflow.control import Control as SubflowControl
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Record, Text
@@ -66,6 +67,15 @@ def make_host() -> Host:
     return make_scene()[0].host
 
 
+def make_blocks() -> Blocks:
+    """Two runs and a duplicate."""
+    blocks = Blocks()
+    blocks.add(10, 20)
+    blocks.add(30, 40)
+    blocks.duplicate = (12, 15)
+    return blocks
+
+
 def make_connection() -> Connection:
     host = make_host()
     return next(iter(host.connections.values()))
@@ -76,6 +86,7 @@ def make_branch() -> Branch:
 
 
 FACTORIES: dict[type[Record], Callable[[], Record]] = {
+    Blocks: make_blocks,
     Branch: make_branch,
     Chance: lambda: Chance(bytes(32)),
     Connection: make_connection,

@@ -6,6 +6,7 @@ from mptcp.subflow.acknowledge import is_acceptable_ack, take_ack
 from mptcp.subflow.arrival import Arrival, Verdict
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import take_syn_options
+from mptcp.subflow.selective import note_duplicate, note_text
 from mptcp.subflow.state import MAY_RECEIVE_TEXT, Signal, State
 from mptcp.subflow.timers import end, leave_opening, move, take_sample
 from mptcp.values import Micros, Text
@@ -189,6 +190,7 @@ def check_sequence(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arr
         tcb.time_wait_at = now + tcb.choices.time_wait  # the retransmitted FIN: 2 MSL begin anew
     tcb.journal.note(now, tcb.name, "unacceptable sequence number")
     tcb.ack_now = True
+    note_duplicate(tcb, seq, min(seq + segment.text_length, tcb.rcv_nxt))
     if rcv_wnd == 0 and seq == tcb.rcv_nxt and segment.flags & ACK:
         # a probe of our closed window: its acknowledgment counts, its text does not
         ack = compute_offset_32(tcb.iss, segment.acknowledgment, tcb.snd_una)
@@ -282,12 +284,16 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
             taken += tcb.rcv_queue.insert(offset, text if stop == len(text) else text.cut(0, stop))
         offset += len(text)
     was_waiting = tcb.rcv_queue.held > taken
+    rcv_nxt = tcb.rcv_nxt
     ready = tuple(tcb.rcv_queue.take()) if taken else ()
     tcb.rcv_nxt = max(tcb.rcv_nxt, tcb.rcv_queue.start)
     tcb.octets_received += taken
-    if not ready or was_waiting:
+    if tcb.sack and (was_waiting or seq != rcv_nxt):
+        note_text(tcb, seq, min(seq + segment.text_length, edge), rcv_nxt)
+    if not ready or was_waiting or tcb.blocks is not None:
         # [R5681-3.2-01] [R9293-3.10.7.4-05] out of order, a copy, or the filling of a hole
         tcb.ack_now = True
+        tcb.ack_alone = not ready or tcb.blocks is not None
     else:
         wait_for_ack(tcb, taken, now)
     return ready

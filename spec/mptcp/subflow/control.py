@@ -12,6 +12,7 @@ from mptcp.intervals import Intervals
 from mptcp.journal import Journal
 from mptcp.parameters import INITIAL_RTO
 from mptcp.queue import Queue
+from mptcp.subflow.blocks import Blocks
 from mptcp.subflow.state import State
 from mptcp.values import Address, Micros, Port, Record
 
@@ -55,7 +56,10 @@ class Control(Record):
         "rcv_queue",
         "rcv_fin",
         # acknowledging
+        "sack",
+        "blocks",
         "ack_now",
+        "ack_alone",
         "ack_waiting",
         "last_ack_sent",
         "challenge_at",
@@ -141,7 +145,10 @@ class Control(Record):
         self.rcv_queue = Intervals(1)  # text that came, with holes
         self.rcv_fin = NO_OFFSET  # offset of the peer's FIN once seen
 
+        self.sack = False  # agreed on both SYNs: RFC 2018 §2
+        self.blocks: Blocks | None = None  # what is held out of order, if anything is
         self.ack_now = False  # an acknowledgment leaves with the next transmit
+        self.ack_alone = False  # it goes before any text, so that it counts as a duplicate
         self.ack_waiting = 0  # octets received and not acknowledged
         self.last_ack_sent = 0  # Last.ACK.sent of RFC 7323 §4.3
         self.challenge_at: Micros = 0  # when the next challenge ACK may leave: RFC 5961 §7

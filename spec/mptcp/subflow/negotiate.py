@@ -1,4 +1,4 @@
-"""What two SYNs agree on: segment size, window scale, timestamps (RFC 9293 §3.7.1, RFC 7323)."""
+"""What two SYNs agree on: segment size (RFC 9293 §3.7.1), window scale, timestamps (RFC 7323), SACK."""
 
 from mptcp.congestion.controller import Window
 from mptcp.numbers import MASK_32
@@ -14,7 +14,7 @@ from mptcp.parameters import (
 )
 from mptcp.subflow.control import Control
 from mptcp.values import Address, Micros
-from mptcp.wire.options import MaximumSegmentSize, Option, Timestamps, WindowScale
+from mptcp.wire.options import MaximumSegmentSize, Option, SackPermitted, Timestamps, WindowScale
 
 
 def compute_mss(mtu: int, address: Address) -> int:
@@ -47,6 +47,8 @@ def compute_syn_options(tcb: Control, now: Micros, is_answer: bool) -> tuple[Opt
     """The options of our SYN, or of our SYN/ACK, which offers only what the SYN did."""
     # [R9293-3.1-09] [R9293-3.7.1-04] [R9293-3.7.1-05] MSS is always sent, [R9293-3.2-02] only here
     options: list[Option] = [MaximumSegmentSize(compute_mss(tcb.choices.mtu, tcb.local))]
+    if tcb.sack or (tcb.choices.sack and not is_answer):
+        options.append(SackPermitted())  # [R2018-2-01]
     if tcb.timestamps or (tcb.choices.timestamps and not is_answer):
         options.append(compute_timestamps(tcb, now))
     if tcb.scaling:
@@ -68,6 +70,7 @@ def take_syn_options(tcb: Control, options: tuple[Option, ...]) -> None:
     peer_mss = DEFAULT_MSS_IPV4 if len(tcb.remote) == 4 else DEFAULT_MSS_IPV6
     scale: WindowScale | None = None
     timestamps: Timestamps | None = None
+    tcb.sack = False
     for option in options:
         if isinstance(option, MaximumSegmentSize):
             peer_mss = option.size
@@ -75,6 +78,8 @@ def take_syn_options(tcb: Control, options: tuple[Option, ...]) -> None:
             scale = option
         elif isinstance(option, Timestamps):
             timestamps = option
+        elif isinstance(option, SackPermitted):
+            tcb.sack = tcb.choices.sack
     # [R9293-3.7.1-02] never more than the peer takes and our own MTU carries; a tiny announcement
     # would leave no room for text beside 40 octets of options
     tcb.snd_mss = min(max(peer_mss, 88), compute_mss(tcb.choices.mtu, tcb.local))

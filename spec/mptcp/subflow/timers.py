@@ -36,6 +36,7 @@ def stop_all(tcb: Control) -> None:
     tcb.time_wait_at = NEVER
     tcb.ack_now = False
     tcb.probe_now = False
+    tcb.blocks = None
 
 
 def compute_deadline(tcb: Control) -> Micros:

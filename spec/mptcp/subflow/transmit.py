@@ -5,6 +5,7 @@ from mptcp.parameters import MAXIMUM_WINDOW
 from mptcp.subflow.arrival import Kind, Plan, Terms
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
+from mptcp.subflow.selective import forget_duplicate, has_sack, make_sack
 from mptcp.subflow.state import MAY_SEND_TEXT, State
 from mptcp.subflow.timers import compute_backoff, start_persist, start_retransmission
 from mptcp.values import Micros, Text
@@ -84,6 +85,8 @@ def make_plan(tcb: Control, now: Micros) -> Plan:
     if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
         if tcb.rtx_nxt == 0:
             return Plan(Kind.SYN, 0)
+    elif tcb.ack_now and tcb.ack_alone:
+        return Plan(Kind.ACK, tcb.snd_nxt)
     else:
         start = find_next_start(tcb, now)
         if start != NO_OFFSET:
@@ -138,9 +141,19 @@ def transmit(tcb: Control, plan: Plan, terms: Terms, now: Micros) -> Segment:
 
 def arrange_options(tcb: Control, terms: Terms, now: Micros) -> tuple[Option, ...]:
     """Timestamps, if agreed [R7323-3.2-02], and what the connection adds, laid out in 40 octets."""
+    wanted = terms.options
     if tcb.timestamps:
-        return arrange((compute_timestamps(tcb, now), *terms.options))
-    return arrange(terms.options)
+        wanted = (compute_timestamps(tcb, now), *wanted)
+    if tcb.blocks is None:
+        return arrange(wanted)
+    # [R2018-4-02] on each segment as long as there are holes; mappings have more need of the room
+    sack = make_sack(tcb)
+    if sack is not None:
+        wanted = (sack, *wanted)
+    arranged = arrange(wanted)
+    if has_sack(arranged):
+        forget_duplicate(tcb)
+    return arranged
 
 
 def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
@@ -239,6 +252,7 @@ def make(
         tcb.last_ack_sent = tcb.rcv_nxt
         # [R9293-3.10.7.4-01] [R5681-4.2-02] one acknowledgment for all that waited
         tcb.ack_now = False
+        tcb.ack_alone = False
         tcb.ack_waiting = 0
         tcb.ack_at = NEVER
     return Segment(
