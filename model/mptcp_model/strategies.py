@@ -317,6 +317,8 @@ def choices(draw: st.DrawFn) -> Choices:
         lowest_version=lowest_version,
         checksum=draw(st.sampled_from([REFUSE, ACCEPT, REQUIRE])),
         join_initial_address=draw(st.booleans()),
+        fast_close_by_ack=draw(st.booleans()),
+        fast_close_retransmissions=draw(st.integers(0, 3)),
         syn_attempts_with_mptcp=draw(st.integers(0, 3)),
         receive_buffer=receive_buffer,
         send_buffer=receive_buffer * draw(st.integers(1, 4)),

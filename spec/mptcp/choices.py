@@ -31,6 +31,8 @@ class Choices(Value):
         "lowest_version",
         "checksum",
         "join_initial_address",
+        "fast_close_by_ack",
+        "fast_close_retransmissions",
         "syn_attempts_with_mptcp",
         "receive_buffer",
         "send_buffer",
@@ -59,6 +61,8 @@ class Choices(Value):
         lowest_version: int = 1,
         checksum: int = ACCEPT,
         join_initial_address: bool = True,
+        fast_close_by_ack: bool = False,
+        fast_close_retransmissions: int = 3,
         syn_attempts_with_mptcp: int = 3,
         receive_buffer: int = 4 << 20,
         send_buffer: int = 4 << 20,
@@ -90,7 +94,7 @@ class Choices(Value):
             raise Refused("congestion is one of newreno, cubic")
         if not 1280 <= mtu <= 65_535:
             raise Refused("the MTU is between 1280 and 65535 octets")
-        if min(minimum_rto, delayed_ack, time_wait, close_timeout, backlog) < 0:
+        if min(minimum_rto, delayed_ack, time_wait, close_timeout, backlog, fast_close_retransmissions) < 0:
             raise Refused("durations and limits are not negative")
         if not 0 <= offload <= LONGEST_TEXT:
             raise Refused("a packet holds up to 65455 octets of text")
@@ -111,6 +115,11 @@ class Choices(Value):
         self.checksum: Final = checksum
         # Flag C clear: the peer may join to the initial address and port. RFC 8684 §3.1
         self.join_initial_address: Final = join_initial_address
+        # Abort by an acknowledgment with MP_FASTCLOSE that the peer answers, and not by RSTs that may
+        # be lost; version 0 always does. RFC 8684 §3.5 [R8684-3.5-04]
+        self.fast_close_by_ack: Final = fast_close_by_ack
+        # How often that acknowledgment is repeated. RFC 8684 §3.5 [R8684-3.5-12]
+        self.fast_close_retransmissions: Final = fast_close_retransmissions
         # SYNs that carry MP_CAPABLE before one goes without. RFC 8684 §3.1 [R8684-3.1-57]
         self.syn_attempts_with_mptcp: Final = syn_attempts_with_mptcp
         # The connection-level receive window is cut from this. RFC 8684 §3.3.4

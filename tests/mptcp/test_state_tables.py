@@ -49,6 +49,8 @@ FIGURE_5 = {
 } | {(state, S.END): T.CLOSED for state in T if state is not T.CLOSED}
 
 # RFC 8684 figure 22, with what it leaves out: the state before M_ESTAB, and the end by force.
+UNENDED = (M.M_ESTAB, M.M_FINWAIT_1, M.M_FINWAIT_2, M.M_CLOSE_WAIT, M.M_CLOSING, M.M_LAST_ACK)
+
 FIGURE_22 = {
     (M.M_OPENING, D.ESTABLISHED): M.M_ESTAB,
     (M.M_ESTAB, D.CLOSE): M.M_FINWAIT_1,
@@ -60,6 +62,7 @@ FIGURE_22 = {
     (M.M_CLOSING, D.ACK_OF_DATA_FIN): M.M_TIME_WAIT,
     (M.M_LAST_ACK, D.ACK_OF_DATA_FIN): M.M_CLOSED,
     (M.M_TIME_WAIT, D.SUBFLOWS_CLOSED): M.M_CLOSED,
+    **{(state, D.FAST_CLOSE): M.FASTCLOSE_WAIT for state in UNENDED},  # RFC 8684 §3.5
 } | {(state, D.END): M.M_CLOSED for state in M if state is not M.M_CLOSED}
 
 BOTH = [(tcp.TRANSITIONS, T.CLOSED, T.CLOSED), (data.TRANSITIONS, M.M_OPENING, M.M_CLOSED)]

@@ -1,5 +1,6 @@
 """DATA_FIN, and the FINs that follow it (RFC 8684 §3.3.3)."""
 
+from mptcp.connection import abort
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.receive import finish
@@ -24,6 +25,9 @@ def close(control: Control, now: Micros) -> None:
 
 def progress(control: Control, now: Micros) -> None:
     """Whatever an ending calls for next: after each arrival, tick and call of the user."""
+    if control.state is State.FASTCLOSE_WAIT:
+        abort.progress(control, now)
+        return
     if control.state is State.M_ESTAB and control.snd_fin != NO_OFFSET:
         move(control, Signal.CLOSE, now)  # it was called before the handshake was over
     if control.mode is Mode.MULTIPATH:
@@ -167,7 +171,9 @@ def tick(control: Control, now: Micros) -> None:
     if control.orphan_at <= now:
         control.orphan_at = NEVER
         give_up(control, now)
-    if control.retransmit_at <= now:
+    if control.retransmit_at <= now and control.state is State.FASTCLOSE_WAIT:
+        abort.expire(control, now)
+    elif control.retransmit_at <= now:
         control.retransmit_at = NEVER
         control.retries += 1
         control.unanswered += 1

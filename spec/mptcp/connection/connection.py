@@ -111,7 +111,7 @@ class Connection(Record):
         arrival = branch.subflow.arrive(segment, is_signal(segment.options), now)
         if arrival.verdict is Verdict.REFUSED:
             return compute_reset(segment)
-        if arrival.verdict is Verdict.RESET:
+        if arrival.verdict is Verdict.RESET or control.state is State.FASTCLOSE_WAIT:
             if control.mode is Mode.MULTIPATH and abort.has_fast_close(control, arrival.options):
                 abort.take_fast_close(control, now)
         elif arrival.verdict is Verdict.ACCEPTED:  # [R8684-3-07] options count on what TCP accepted
@@ -209,7 +209,7 @@ class Connection(Record):
         segments: list[Segment] = []
         while True:
             count = len(segments)
-            if control.state is not State.M_CLOSED:
+            if control.state is not State.M_CLOSED and control.state is not State.FASTCLOSE_WAIT:
                 send.schedule(control, now)
                 close.progress(control, now)
             for branch in control.branches:
@@ -220,7 +220,10 @@ class Connection(Record):
     def drain(self, branch: Branch, segments: list[Segment], now: Micros) -> None:
         """Everything that one subflow may send now."""
         while True:
-            plan = branch.subflow.plan(now)
+            if self.control.state is State.FASTCLOSE_WAIT:
+                plan = abort.make_plan(branch)
+            else:
+                plan = branch.subflow.plan(now)
             if plan.kind is Kind.NOTHING:
                 return
             terms = send.make_terms(self.control, branch, plan)

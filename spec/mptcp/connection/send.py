@@ -9,6 +9,7 @@ from mptcp.connection.initiate import (
     compute_syn_option,
 )
 from mptcp.connection.mapping import Run, find, release
+from mptcp.connection.state import State as ConnectionState
 from mptcp.keys import compute_dss_checksum
 from mptcp.numbers import MASK_32, compute_wire_64
 from mptcp.parameters import LARGEST_MAPPING, REASON_UNSPECIFIED
@@ -197,6 +198,8 @@ def compute_text_option(control: Control, run: Run) -> Option:
 
 def compute_ack_options(control: Control) -> tuple[Option, ...]:
     """What an acknowledgment without text carries: keys until they are known, then DSS and signals."""
+    if control.state is ConnectionState.FASTCLOSE_WAIT:
+        return (Dss(compute_data_ack(control), None), FastClose(control.remote_key))  # [R8684-3.5-04]
     mapping = compute_fin_mapping(control) if is_fin_out(control) else None
     if control.is_initiator and not control.is_confirmed and (mapping is None or not control.has_sent_key):
         return (compute_ack_option(control),)  # [R8684-3.1-24]
@@ -245,7 +248,10 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
 
 
 def compute_reset_options(control: Control) -> tuple[Option, ...]:
-    """Why the subflow ends: MP_FASTCLOSE [R8684-3.5-05], MP_FAIL [R8684-3.7-15], MP_TCPRST [R8684-3.6-01]."""
+    """Why the subflow ends: MP_FASTCLOSE [R8684-3.5-05], MP_FAIL [R8684-3.7-15], MP_TCPRST [R8684-3.6-01].
+
+    Version 0 knows only the second [R6824-3.3-02] [R6824-3.5-01] [R8684-E-04].
+    """
     if control.mode is not Mode.MULTIPATH or not control.remote_key:
         return ()
     options: list[Option] = []
@@ -253,10 +259,10 @@ def compute_reset_options(control: Control) -> tuple[Option, ...]:
         options.append(FastClose(control.remote_key))  # [R8684-3.5-03] the key of the receiver
     elif control.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
-    if control.version == 0:
-        pass  # [R6824-3.3-02] [R8684-E-04] it has no MP_TCPRST
-    elif control.reset_reason != NO_OFFSET:
+    if control.reset_reason != NO_OFFSET:
         options.append(TcpReset(0, control.reset_reason))
     elif control.is_aborting:
         options.append(TcpReset(0, REASON_UNSPECIFIED))  # [R8684-3.6-11]
+    if control.version == 0:
+        return tuple([option for option in options if isinstance(option, Fail)])
     return tuple(options)

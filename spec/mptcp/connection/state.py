@@ -7,8 +7,11 @@
     M_ESTAB --rcv DATA_FIN--> M_CLOSE-WAIT --M_CLOSE, snd DATA_FIN--> M_LAST-ACK
             M_LAST-ACK --rcv DATA_ACK of it--> M_CLOSED
 
+    M_ESTAB … M_LAST-ACK --snd MP_FASTCLOSE on an ACK--> FASTCLOSE_WAIT --RST comes, or none--> M_CLOSED
+
 The figure has no state before M_ESTAB and no arc for a connection that is cut off: M_OPENING and END
-are ours. In plain TCP, after fallback, the FIN stands for the DATA_FIN and the table holds as it is.
+are ours; FASTCLOSE_WAIT is that of §3.5. In plain TCP, after fallback, the FIN stands for the
+DATA_FIN and the table holds as it is.
 """
 
 from enum import Enum
@@ -26,6 +29,7 @@ class State(Enum):
     M_CLOSING = "M_CLOSING"
     M_LAST_ACK = "M_LAST-ACK"
     M_TIME_WAIT = "M_TIME-WAIT"
+    FASTCLOSE_WAIT = "FASTCLOSE_WAIT"
     M_CLOSED = "M_CLOSED"
 
 
@@ -37,6 +41,7 @@ class Signal(Enum):
     DATA_FIN = "rcv DATA_FIN"
     ACK_OF_DATA_FIN = "rcv DATA_ACK[DFIN]"
     SUBFLOWS_CLOSED = "all subflows in CLOSED"
+    FAST_CLOSE = "snd MP_FASTCLOSE"
     END = "MP_FASTCLOSE, abort, or no subflow left"
 
 
@@ -48,32 +53,41 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
     State.M_ESTAB: {  # [R8684-D-01]
         Signal.CLOSE: State.M_FINWAIT_1,
         Signal.DATA_FIN: State.M_CLOSE_WAIT,
+        Signal.FAST_CLOSE: State.FASTCLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
     State.M_FINWAIT_1: {  # [R8684-D-02]
         Signal.ACK_OF_DATA_FIN: State.M_FINWAIT_2,
         Signal.DATA_FIN: State.M_CLOSING,
+        Signal.FAST_CLOSE: State.FASTCLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
     State.M_FINWAIT_2: {  # [R8684-D-03]
         Signal.DATA_FIN: State.M_TIME_WAIT,
+        Signal.FAST_CLOSE: State.FASTCLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
     State.M_CLOSE_WAIT: {  # [R8684-D-05]
         Signal.CLOSE: State.M_LAST_ACK,
+        Signal.FAST_CLOSE: State.FASTCLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
     State.M_CLOSING: {  # [R8684-D-04]
         Signal.ACK_OF_DATA_FIN: State.M_TIME_WAIT,
+        Signal.FAST_CLOSE: State.FASTCLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
     State.M_LAST_ACK: {
         Signal.ACK_OF_DATA_FIN: State.M_CLOSED,
+        Signal.FAST_CLOSE: State.FASTCLOSE_WAIT,
         Signal.END: State.M_CLOSED,
     },
     State.M_TIME_WAIT: {  # [R8684-D-06] [R8684-3.3.3-15]
         Signal.SUBFLOWS_CLOSED: State.M_CLOSED,
         Signal.END: State.M_CLOSED,
+    },
+    State.FASTCLOSE_WAIT: {
+        Signal.END: State.M_CLOSED,  # [R8684-3.5-08]
     },
     State.M_CLOSED: {},
 }
