@@ -40,7 +40,7 @@ LEVELS = """
 7 .          api
 """
 
-PURE = {"bisect", "collections", "collections.abc", "enum", "hashlib", "heapq", "hmac", "typing"}
+PURE = {"bisect", "builtins", "collections", "collections.abc", "enum", "hashlib", "heapq", "hmac", "typing"}
 PURE |= {"librt.strings"}
 TOOLS = {"rich", "typer"}  # of the command line
 PACKAGES = {  # of ours: which others of ours it may import, and which of other people's

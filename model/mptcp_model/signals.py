@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from mptcp.keys import compute_dss_checksum, compute_idsn
 from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64, compute_wire_64
-from mptcp.values import Text
+from mptcp.values import Text, join
 from mptcp.wire.dss import DataAck, Dss, Mapping
 from mptcp.wire.options import Option
 from mptcp.wire.segment import Segment
@@ -84,7 +84,7 @@ def count_data(key: bytes, number: int, wide: bool, version: int) -> int:
 
 def read_text(one: Segment) -> bytes:
     """The octets of a segment's text."""
-    return b"".join([piece.octets() for piece in one.text])
+    return join(one.text)
 
 
 def name_flags(flags: int) -> str:

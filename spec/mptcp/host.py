@@ -99,10 +99,13 @@ class Host(Record):
 
     # -- octets in ----------------------------------------------------------------------------
 
-    def receive(self, packet: bytes, now: Micros, checked: bool = False) -> None:
-        """One IP packet came. ``checked``: the device vouches for its TCP checksum. Never raises."""
+    def receive(self, packet: bytes, now: Micros, checked: bool = False, start: int = 0) -> None:
+        """One IP packet came, at ``start`` of ``packet``. Never raises.
+
+        ``checked``: the device vouches for its TCP checksum.
+        """
         try:
-            datagram = ip.parse(packet)
+            datagram = ip.parse(packet, start)
             if datagram.destination not in self.addresses:
                 return
             if datagram.protocol != TCP:

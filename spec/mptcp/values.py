@@ -7,6 +7,7 @@ keyed, so that an explorer can branch on a whole host and a simulator can rewind
 Both name their fields once, in ``__match_args__`` or ``FIELDS``, in the order of ``__init__``.
 """
 
+from builtins import memoryview  # the compiler does not know it by itself
 from typing import Any, ClassVar, Final, Self, TypeAlias, final
 
 from mptcp.native import mypyc_attr
@@ -77,6 +78,13 @@ class Text(Value):
     def octets(self) -> bytes:
         """The octets themselves: the one copy, made when the application reads."""
         return self.packet[self.start : self.end]
+
+
+def join(texts: tuple[Text, ...]) -> bytes:
+    """The octets of all texts, one after the other, in one copy."""
+    if len(texts) == 1:
+        return texts[0].octets()
+    return b"".join([memoryview(text.packet)[text.start : text.end] for text in texts])
 
 
 class Record:

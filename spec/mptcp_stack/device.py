@@ -10,7 +10,7 @@ import os
 from typing import Final, final
 
 from mptcp.parameters import IPV6_HEADER
-from mptcp.values import Address, Port
+from mptcp.values import Address, Port, join
 from mptcp.wire.cutting import cut
 from mptcp.wire.segment import Outgoing
 from mptcp_stack.framing import Framing
@@ -78,7 +78,7 @@ class Device:
         return self._descriptor
 
     def read(self) -> bytes | None:
-        """The next packet as it came, or None if there is none now. Raises DeviceGone."""
+        """The next packet behind its framing, or None if there is none now. Raises DeviceGone."""
         try:
             packet = os.read(self._descriptor, LARGEST_PACKET)
         except (BlockingIOError, InterruptedError):
@@ -87,11 +87,8 @@ class Device:
             raise DeviceGone(self.name) from error
         if not packet:
             raise DeviceGone(self.name)
-        size = self.framing.size
-        if not size:
-            return packet
         self.checked = self.framing.is_checked(packet)
-        return packet[size:]
+        return packet
 
     def fit(self, outgoing: Outgoing) -> list[Outgoing]:
         """What ``write`` is to be given of ``outgoing``: all at once, or cut where the device does not."""
@@ -102,11 +99,12 @@ class Device:
 
         The kernel also talks to its neighbours (IPv6 router solicitations and multicast reports).
         """
-        if read_destination(packet) not in self.addresses:
+        start = self.framing.size
+        if read_destination(packet, start) not in self.addresses:
             return False
         if self.ports is None:
             return True
-        port = read_destination_port(packet)
+        port = read_destination_port(packet, start)
         return port < 0 or port in self.ports  # what is not TCP may be a router's word
 
     def write(self, outgoing: Outgoing) -> bool:
@@ -121,7 +119,7 @@ class Device:
             return True
         pieces: list[bytes | memoryview] = [prefix, outgoing.header]
         if len(outgoing.text) > MOST_PIECES:
-            pieces.append(b"".join([text.octets() for text in outgoing.text]))
+            pieces.append(join(outgoing.text))
         else:
             pieces.extend([memoryview(text.packet)[text.start : text.end] for text in outgoing.text])
         try:
@@ -143,30 +141,33 @@ class Device:
                 self._guard.close()
 
 
-def read_destination(packet: bytes) -> Address:
-    """The destination of an IP packet; empty if it has none."""
-    if packet[:1] and packet[0] >> 4 == 4:
-        return packet[16:20]
-    if packet[:1] and packet[0] >> 4 == 6:
-        return packet[24:40]
-    return b""
+def read_version(packet: bytes, start: int = 0) -> int:
+    """The version of the IP packet at ``start``; 0 if nothing is there."""
+    return packet[start] >> 4 if len(packet) > start else 0
+
+
+def read_destination(packet: bytes, start: int = 0) -> Address:
+    """The destination of the IP packet at ``start``; empty if it has none."""
+    version = read_version(packet, start)
+    if version == 4:
+        return packet[start + 16 : start + 20]
+    return packet[start + 24 : start + 40] if version == 6 else b""
 
 
 def read_source(packet: bytes) -> Address:
     """The source of an IP packet; empty if it has none."""
-    if packet[:1] and packet[0] >> 4 == 4:
+    version = read_version(packet)
+    if version == 4:
         return packet[12:16]
-    if packet[:1] and packet[0] >> 4 == 6:
-        return packet[8:24]
-    return b""
+    return packet[8:24] if version == 6 else b""
 
 
-def read_destination_port(packet: bytes) -> Port:
-    """The TCP port that an IP packet goes to; -1 for what is not plainly TCP."""
-    if packet[:1] and packet[0] >> 4 == 4:
-        at = (packet[0] & 0xF) << 2
-        is_tcp = packet[9:10] == TCP
+def read_destination_port(packet: bytes, start: int = 0) -> Port:
+    """The TCP port that the IP packet at ``start`` goes to; -1 for what is not plainly TCP."""
+    if read_version(packet, start) == 4:
+        at = start + ((packet[start] & 0xF) << 2)
+        is_tcp = packet[start + 9 : start + 10] == TCP
     else:
-        at = IPV6_HEADER
-        is_tcp = packet[6:7] == TCP
+        at = start + IPV6_HEADER
+        is_tcp = packet[start + 6 : start + 7] == TCP
     return int.from_bytes(packet[at + 2 : at + 4], "big") if is_tcp else -1

@@ -125,7 +125,7 @@ class Driver:
 
     def _arrive(self, device: Device) -> None:
         """A device can be read: take a burst of packets from it, then everything else."""
-        host, now = self.host, self.clock()
+        host, now, start = self.host, self.clock(), device.framing.size
         gone: DeviceGone | None = None
         try:
             for _ in range(BURST):
@@ -134,8 +134,8 @@ class Driver:
                     break
                 if device.is_ours(packet):
                     if self._tap is not None:
-                        self._tap(packet)
-                    host.receive(packet, now, device.checked)
+                        self._tap(packet[start:])
+                    host.receive(packet, now, device.checked, start)
         except DeviceGone as error:
             gone = error
         self._turn()

@@ -16,7 +16,7 @@ from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.state import SYNCHRONIZED
 from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.subflow import Subflow
-from mptcp.values import Micros, Record, Text
+from mptcp.values import Micros, Record, Text, join
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, Prio, RemoveAddr
 from mptcp.wire.dss import Dss
 from mptcp.wire.endings import Fail, FastClose
@@ -85,7 +85,7 @@ class Connection(Record):
         control = self.control
         ready = control.rcv_ready
         stop = min(ready.end, ready.start + limit)
-        octets = b"".join([text.octets() for text in ready.cut(ready.start, stop)])
+        octets = join(ready.cut(ready.start, stop))
         ready.release(stop)
         window = send.compute_window(control)
         for branch in control.branches:

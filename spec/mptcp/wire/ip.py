@@ -73,16 +73,16 @@ class Datagram(Value):
         self.end: Final = end
 
 
-def parse(packet: bytes) -> Datagram:
-    """The IP header at the start of ``packet``; Malformed if it is cut, damaged or a fragment."""
-    if len(packet) < IPV4_HEADER:
+def parse(packet: bytes, start: int = 0) -> Datagram:
+    """The IP header at ``start`` of ``packet``; Malformed if it is cut, damaged or a fragment."""
+    if len(packet) < start + IPV4_HEADER:
         raise Malformed(len(packet), "the packet is shorter than an IP header")
-    version = packet[0] >> 4
+    version = packet[start] >> 4
     if version == 4:
-        return _parse_4(packet)
+        return _parse_4(packet, start)
     if version == 6:
-        return _parse_6(packet, 0, True)
-    raise Malformed(0, "the version is neither 4 nor 6")
+        return _parse_6(packet, start, True)
+    raise Malformed(start, "the version is neither 4 nor 6")
 
 
 def parse_quoted(packet: bytes, start: int) -> Datagram:
@@ -114,22 +114,30 @@ def parse_quoted(packet: bytes, start: int) -> Datagram:
     )
 
 
-def _parse_4(packet: bytes) -> Datagram:
+def _parse_4(packet: bytes, start: int) -> Datagram:
     """RFC 791 §3.1."""
-    header = (packet[0] & 0xF) << 2
-    end = u16(packet, 2)
-    if header < IPV4_HEADER or end < header:
-        raise Malformed(0, "the IPv4 header or total length is too small")
-    if end > len(packet):
+    header = (packet[start] & 0xF) << 2
+    length = u16(packet, start + 2)
+    if header < IPV4_HEADER or length < header:
+        raise Malformed(start, "the IPv4 header or total length is too small")
+    if start + length > len(packet):
         raise Malformed(len(packet), "the IPv4 packet is cut")
-    fragment = u16(packet, 6)
+    fragment = u16(packet, start + 6)
     if fragment & MORE_AND_OFFSET:
-        raise Malformed(6, "IPv4 fragment")
+        raise Malformed(start + 6, "IPv4 fragment")
     # [R9293-3.9.2-02] options are skipped, but they count in the header's checksum
-    if compute_sum(packet, 0, header) != 0xFFFF:
-        raise Malformed(10, "wrong IPv4 header checksum")
+    if compute_sum(packet, start, start + header) != 0xFFFF:
+        raise Malformed(start + 10, "wrong IPv4 header checksum")
     return Datagram(
-        4, packet[12:16], packet[16:20], packet[9], packet[8], packet[1], u16(packet, 4), header, end
+        4,
+        packet[start + 12 : start + 16],
+        packet[start + 16 : start + 20],
+        packet[start + 9],
+        packet[start + 8],
+        packet[start + 1],
+        u16(packet, start + 4),
+        start + header,
+        start + length,
     )
 
 

@@ -8,7 +8,7 @@ from mptcp.errors import Malformed, Refused
 from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
-from mptcp.values import Address, Port, Text, Value
+from mptcp.values import Address, Port, Text, Value, join
 from mptcp.wire import addresses, dss, endings, handshake, options
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum
 from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, emit_header
@@ -129,7 +129,7 @@ class Outgoing(Value):
             start = (header[0] & 0xF) << 2 if header[0] >> 4 == 4 else 40
             total = compute_text_sum(self.text, compute_sum(header, start, len(header)))
             header = header[: start + 16] + emit_16(compute_checksum(total)) + header[start + 18 :]
-        return header + b"".join([piece.octets() for piece in self.text])
+        return header + join(self.text)
 
 
 def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int = 1) -> Segment:
