@@ -41,6 +41,8 @@ BUILT = (
     Part("the retransmission timer", 6298),
     Part("NewReno", 6582),
     Part("window scale and timestamps", 7323),
+    Part("TIME-WAIT and new connections", 6191),
+    Part("TIME-WAIT and old resets", 1337),
     # one connection with one subflow
     Part("what holds for all options", 8684, ("3",)),
     Part("the first handshake", 8684, ("3.1",)),

@@ -47,6 +47,8 @@ class Choices(Value):
         "delayed_ack",
         "nagle",
         "time_wait",
+        "reuse_time_wait",
+        "reset_ends_time_wait",
         "close_timeout",
         "backlog",
         "mtu",
@@ -77,6 +79,8 @@ class Choices(Value):
         delayed_ack: Micros = 40 * MILLISECOND,
         nagle: bool = True,
         time_wait: Micros = 2 * MAXIMUM_SEGMENT_LIFETIME,
+        reuse_time_wait: bool = True,
+        reset_ends_time_wait: bool = True,
         close_timeout: Micros = 60 * SECOND,
         backlog: int = 1024,
         mtu: int = 1500,
@@ -151,6 +155,11 @@ class Choices(Value):
         self.nagle: Final = nagle
         # 2 MSL. RFC 9293 §3.6.1 [R9293-3.6.1-01]
         self.time_wait: Final = time_wait
+        # A SYN that is newer, by its timestamp or its number, opens anew from TIME-WAIT. RFC 9293
+        # §3.6.1 [R9293-3.6.1-03] [R9293-3.6.1-05], RFC 6191 §2
+        self.reuse_time_wait: Final = reuse_time_wait
+        # RFC 9293 §3.10.7.4; False keeps TIME-WAIT to its end, as RFC 1337 §3 advises
+        self.reset_ends_time_wait: Final = reset_ends_time_wait
         # How long a connection without subflows, or whose closing does not end, is kept. RFC 8684
         # §3.3.3 [R8684-3.3.3-14]
         self.close_timeout: Final = close_timeout

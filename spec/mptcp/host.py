@@ -26,11 +26,12 @@ from mptcp.keys import compute_idsn, compute_token
 from mptcp.listeners import Listener, Listeners
 from mptcp.parameters import KEY_LENGTH
 from mptcp.paths.manager import PathManager
-from mptcp.ports import FourTuple, Ports, compute_iss, is_unicast
+from mptcp.ports import FourTuple, Ports, compute_iss, compute_ts_offset, is_unicast
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.control import Control as Tcb
 from mptcp.subflow.negotiate import compute_mss
+from mptcp.subflow.reopen import compute_next_iss, may_reopen
 from mptcp.subflow.state import State
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Address, Micros, Port, Record
@@ -120,13 +121,17 @@ class Host(Record):
         handle = self.ports.find(
             (segment.destination, segment.destination_port, segment.source, segment.source_port)
         )
-        if handle:
-            connection = self.connections[handle]
+        if handle == 0:
+            self.arrive_unknown(segment, now)
+            return
+        connection = self.connections[handle]
+        tcb = connection.control.branches[0].subflow.tcb
+        if may_reopen(tcb, segment) and self.listeners.find(segment.destination, segment.destination_port):
+            self.reopen(connection, segment, now)
+        else:
             if connection.control.version == 0:
                 segment = parse_segment(packet, datagram, True, 0)  # some options look otherwise
             self.arrive(connection, segment, now)
-        else:
-            self.arrive_unknown(segment, now)
 
     def arrive(self, connection: Connection, segment: Segment, now: Micros) -> None:
         """A segment for one of our connections."""
@@ -135,8 +140,11 @@ class Host(Record):
         if connection.is_over():
             self.release(connection)  # its addresses may be wanted by the next segment
 
-    def arrive_unknown(self, segment: Segment, now: Micros) -> None:
-        """A segment of no connection: a SYN for a listener, or for nobody (RFC 9293 §3.10.7.1-2)."""
+    def arrive_unknown(self, segment: Segment, now: Micros, before: Tcb | None = None) -> None:
+        """A segment of no connection: a SYN for a listener, or for nobody (RFC 9293 §3.10.7.1-2).
+
+        ``before`` is what was known of the same addresses and ports a moment ago.
+        """
         if not is_unicast(segment.source):
             return
         join = find_join(segment)
@@ -149,9 +157,17 @@ class Host(Record):
         if listener is None or segment.flags & ACK:
             self.answer(compute_reset(segment))
         elif segment.flags & SYN and not segment.flags & RST:
-            self.accept(listener, segment, now)
+            self.accept(listener, segment, now, before)
 
-    def accept(self, listener: Listener, segment: Segment, now: Micros) -> None:
+    def reopen(self, connection: Connection, segment: Segment, now: Micros) -> None:
+        """A SYN that is newer than all of ``connection``, which is in TIME-WAIT: that ends, and makes way."""
+        tcb = connection.control.branches[0].subflow.tcb
+        connection.expire(now)
+        self.touch(connection)
+        self.release(connection)
+        self.arrive_unknown(segment, now, tcb)
+
+    def accept(self, listener: Listener, segment: Segment, now: Micros, before: Tcb | None) -> None:
         """A SYN for a listener: half a connection, unless too many are waiting."""
         if is_to_be_ignored(listener.choices, segment.options):
             return
@@ -161,7 +177,10 @@ class Host(Record):
         self.listeners.count(listener.handle, 1)
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
         version = find_version(listener.choices, segment.options)
-        connection = self.create(listener.handle, four, listener.choices, version, now)
+        iss = compute_iss(self.secret, four, now)
+        if before is not None:
+            iss = compute_next_iss(before, iss)
+        connection = self.create(listener.handle, four, listener.choices, version, iss, now)
         self.arrive(connection, segment, now)
 
     def arrive_icmp(self, report: icmp.TooBig | icmp.Unreachable | None, now: Micros) -> None:
@@ -292,7 +311,8 @@ class Host(Record):
         if self.ports.find(four):
             raise Refused("connection already exists")
         chosen = self.choices if choices is None else choices
-        connection = self.create(0, four, chosen, chosen.version, now)
+        iss = compute_iss(self.secret, four, now)
+        connection = self.create(0, four, chosen, chosen.version, iss, now)
         self.touch(connection)
         return connection.control.handle
 
@@ -342,7 +362,7 @@ class Host(Record):
         return connection
 
     def create(
-        self, listener: int, four: FourTuple, choices: Choices, version: int, now: Micros
+        self, listener: int, four: FourTuple, choices: Choices, version: int, iss: int, now: Micros
     ) -> Connection:
         """A connection with its first subflow, open, under a handle and a token of its own. [R8684-1.3-01]"""
         key, token = self.draw_key(version)
@@ -360,10 +380,9 @@ class Host(Record):
         )
         control.version = version
         mss = compute_mss(choices.mtu, four[0])
-        iss = compute_iss(self.secret, four, now)
         name = f"subflow {handle}.0"
         tcb = Tcb(*four, iss, mss, make_controller(choices.congestion), choices, self.journal, name)
-        tcb.ts_offset = self.chance.draw_number()
+        tcb.ts_offset = compute_ts_offset(self.secret, four)
         connection = Connection(control)
         self.connections[handle] = connection
         self.ports.take(four, handle)

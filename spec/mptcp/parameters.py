@@ -20,6 +20,7 @@ DEFAULT_MSS_IPV6: Final = 1220  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
 MAXIMUM_WINDOW: Final = 65_535  # the window field, unscaled; RFC 9293 §3.1
 MAXIMUM_WINDOW_SHIFT: Final = 14  # RFC 7323 §2.3 [R7323-2.3-02]
 MAXIMUM_SEGMENT_LIFETIME: Final = 30 * SECOND  # µs; RFC 9293 §3.4.2 says 2 minutes; 30 s is usual
+REOPENING_STEP: Final = 65_537  # from the last old number to a new ISS, where the clock is too slow; ours
 TIMESTAMP_TICK: Final = MILLISECOND  # µs; RFC 7323 §5.4 [R7323-5.4-01] wraps after 24.8 days
 
 # -- retransmission: RFC 6298, RFC 5681, RFC 6582 ---------------------------------------------

@@ -81,6 +81,14 @@ def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
     return (now // 4 + int.from_bytes(digest[:4], "big")) & MASK_32
 
 
+def compute_ts_offset(secret: bytes, four: FourTuple) -> int:
+    """Where the timestamp clock between two addresses starts, 32 bits (RFC 7323 §7.1).
+
+    The same for all their connections: a later one never looks older, which RFC 6191 §2 counts on.
+    """
+    return int.from_bytes(compute_digest(secret, b"timestamps" + four[0] + four[2])[:4], "big")
+
+
 def is_unicast(address: Address) -> bool:
     """Whether one host can be meant by ``address`` [R9293-3.9.2.3-01] [R9293-3.9.2.3-02]."""
     if len(address) == 4:

@@ -48,7 +48,7 @@ def test_clauses_are_whole() -> None:
 
 
 def test_catalogue_is_all_there() -> None:
-    """Sixteen RFCs or more; the ids of one section count up without a gap."""
+    """Sixteen RFCs at least; the ids of one section count up without a gap."""
     assert len(LEDGER.catalogue.titles) >= 16
     numbers: dict[str, list[int]] = {}
     for clause in LEDGER.catalogue.clauses.values():

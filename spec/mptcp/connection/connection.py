@@ -128,6 +128,11 @@ class Connection(Record):
         close.progress(control, now)
         return None
 
+    def expire(self, now: Micros) -> None:
+        """The first subflow leaves TIME-WAIT, since a new connection wants its ports."""
+        self.control.branches[0].subflow.expire(now)
+        close.progress(self.control, now)
+
     def arrive_unreachable(self, code: int, sequence: int, now: Micros) -> None:
         """ICMP says that the first subflow's segment with ``sequence`` could not be delivered."""
         self.control.branches[0].subflow.arrive_unreachable(code, sequence, now)

@@ -8,12 +8,10 @@ from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import take_syn_options
 from mptcp.subflow.selective import note_duplicate, note_text
 from mptcp.subflow.state import MAY_RECEIVE_TEXT, Signal, State
-from mptcp.subflow.timers import end, leave_opening, move, take_sample
+from mptcp.subflow.timers import end, leave_opening, move, start_retransmission, take_sample
 from mptcp.values import Micros, Text
 from mptcp.wire.options import Timestamps
-from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
-
-ACCEPTED = Arrival(Verdict.ACCEPTED)
+from mptcp.wire.segment import ACK, FIN, RST, SYN, URG, Segment
 
 
 def dropped(clause: str) -> Arrival:
@@ -56,13 +54,21 @@ def arrive_listen(tcb: Control, segment: Segment, now: Micros) -> Arrival:
     """A SYN makes the half of a connection; whoever listens has seen to all else before."""
     if segment.flags & RST or segment.flags & ACK or not segment.flags & SYN:
         return dropped("R9293-3.10.7.2")
-    take_syn(tcb, segment)  # text on it is not taken: the peer sends it again
+    take_syn(tcb, segment, now)
     move(tcb, Signal.SYN, now)
-    return Arrival(Verdict.ACCEPTED, options=segment.options)
+    return Arrival(Verdict.ACCEPTED, "", take_syn_text(tcb, segment, now), options=segment.options)
 
 
-def take_syn(tcb: Control, segment: Segment) -> None:
-    """Initial receive variables from the peer's SYN; what comes after it is not taken yet."""
+def take_syn_text(tcb: Control, segment: Segment, now: Micros) -> tuple[Text, ...]:
+    """Text beside a SYN, if it is wanted; else the peer sends it again [R7413-4.2.2-02]."""
+    if not tcb.takes_syn_text:
+        return ()
+    tcb.rcv_edge = max(tcb.rcv_edge, 1 + min(segment.text_length, tcb.choices.receive_buffer))
+    return keep_text(tcb, segment, 1, now)
+
+
+def take_syn(tcb: Control, segment: Segment, now: Micros) -> None:
+    """Initial receive variables from the peer's SYN."""
     tcb.irs = segment.sequence
     tcb.rcv_nxt = 1
     tcb.rcv_edge = 1
@@ -71,6 +77,8 @@ def take_syn(tcb: Control, segment: Segment) -> None:
     tcb.snd_wl1 = 0
     tcb.snd_wl2 = 0
     tcb.last_ack_sent = 1
+    tcb.rcv_up = 0
+    tcb.heard_at = now
     take_syn_options(tcb, segment.options)
 
 
@@ -78,10 +86,11 @@ def take_syn(tcb: Control, segment: Segment) -> None:
 
 
 def arrive_syn_sent(tcb: Control, segment: Segment, now: Micros) -> Arrival:
-    """First the ACK bit, second RST, fourth SYN, fifth neither."""
+    """First the ACK bit, second RST, third security (there is none), fourth SYN, fifth neither."""
     flags = segment.flags
     has_ack = bool(flags & ACK)
-    if has_ack and compute_signed_32(segment.acknowledgment - tcb.iss) != 1:
+    ack = compute_signed_32(segment.acknowledgment - tcb.iss)
+    if has_ack and not 0 < ack <= tcb.snd_nxt:
         if not flags & RST:
             tcb.journal.note(now, tcb.name, "unacceptable ACK of our SYN")
             return Arrival(Verdict.REFUSED, "R9293-3.10.7.3")
@@ -93,21 +102,27 @@ def arrive_syn_sent(tcb: Control, segment: Segment, now: Micros) -> Arrival:
         return dropped("R9293-3.10.7.3")
     if not flags & SYN:
         return dropped("R9293-3.10.7.3")
-    take_syn(tcb, segment)
+    take_syn(tcb, segment, now)
     if not has_ack:
         # [R9293-3.5-01] simultaneous open: our SYN goes again, now with an ACK
         move(tcb, Signal.SYN, now)
         tcb.rtx_nxt = 0
         return Arrival(Verdict.ACCEPTED, options=segment.options)
-    take_ack_of_syn(tcb, now)
+    take_ack_of_syn(tcb, ack, now)
     move(tcb, Signal.SYN_ACK, now)
     tcb.ack_now = True
-    return Arrival(Verdict.ACCEPTED, acknowledged=1, window=segment.window, options=segment.options)
+    text = take_syn_text(tcb, segment, now)
+    return Arrival(
+        Verdict.ACCEPTED, "", text, acknowledged=ack, window=segment.window, options=segment.options
+    )
 
 
-def take_ack_of_syn(tcb: Control, now: Micros) -> None:
-    """SND.UNA passes our SYN."""
-    tcb.snd_una = 1
+def take_ack_of_syn(tcb: Control, ack: int, now: Micros) -> None:
+    """SND.UNA passes our SYN, and what went with it; what did not arrive was never sent."""
+    tcb.snd_una = ack
+    if tcb.state is State.SYN_SENT:
+        tcb.snd_nxt = ack  # [R7413-4.2.1-04] text on the SYN that was left out
+    tcb.snd_queue.release(min(ack, tcb.snd_queue.end))
     tcb.rtx_nxt = tcb.snd_nxt
     tcb.retries = 0
     tcb.rto_at = NEVER
@@ -115,26 +130,36 @@ def take_ack_of_syn(tcb: Control, now: Micros) -> None:
         take_sample(tcb, now - tcb.timed_at)
         tcb.timed_offset = NO_OFFSET
     leave_opening(tcb)
+    if tcb.snd_una < tcb.snd_nxt:
+        start_retransmission(tcb, now)
 
 
 # -- the other states, RFC 9293 §3.10.7.4 -----------------------------------------------------
 
 
 def arrive_synchronized(tcb: Control, segment: Segment, is_signal: bool, now: Micros) -> Arrival:
-    """The checks in order; each drops the segment or lets it through to the next."""
+    """The eight checks; a segment that fails one goes no further."""
     seq = compute_offset_32(tcb.irs, segment.sequence, tcb.rcv_nxt)
     ack = compute_offset_32(tcb.iss, segment.acknowledgment, tcb.snd_una)
     window = segment.window << tcb.snd_shift  # [R7323-2.3-01]
     timestamps = find_timestamps(segment) if tcb.timestamps else None
-    return (
-        check_timestamps(tcb, segment, timestamps, now)
-        or check_sequence(tcb, segment, seq, now)
+    failed = (
+        check_timestamps(tcb, segment, timestamps, now)  # RFC 7323 §5.3 puts PAWS before all
+        or check_sequence(tcb, segment, seq, ack, window, now)  # first
         or take_timestamps(tcb, timestamps, seq)
-        or check_reset(tcb, segment, seq, now)
-        or check_syn(tcb, segment, seq, now)
-        or check_acknowledgment(tcb, segment, seq, ack, window, is_signal, now)
-        or ACCEPTED
+        or check_reset(tcb, segment, seq, now)  # second
+        or check_syn(tcb, segment, seq, now)  # fourth: there is no security to compare in a third
+        or check_acknowledgment(tcb, segment, ack, now)  # fifth
     )
+    if failed is not None:
+        return failed
+    tcb.heard_at = now
+    acked = take_acknowledgment(tcb, segment, seq, ack, window, is_signal, now)
+    if segment.flags & URG:
+        take_urgent(tcb, segment, seq)  # sixth
+    text = take_text(tcb, segment, seq, now)  # seventh
+    take_fin(tcb, segment, seq, now)  # eighth
+    return Arrival(Verdict.ACCEPTED, "", text, acked, window, segment.options, seq, segment.text_length)
 
 
 def find_timestamps(segment: Segment) -> Timestamps | None:
@@ -171,11 +196,12 @@ def take_timestamps(tcb: Control, timestamps: Timestamps | None, seq: int) -> Ar
     return None
 
 
-def check_sequence(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+def check_sequence(
+    tcb: Control, segment: Segment, seq: int, ack: int, window: int, now: Micros
+) -> Arrival | None:
     """First: is any of it in the window?"""
     rcv_wnd = tcb.rcv_edge - tcb.rcv_nxt
-    length = compute_length(segment)
-    if is_acceptable(seq, length, tcb.rcv_nxt, rcv_wnd):
+    if is_acceptable(seq, compute_length(segment), tcb.rcv_nxt, rcv_wnd):
         return None
     if segment.flags & RST:
         # RST and URG count even when the window is zero: the exact RST, with or without text
@@ -191,16 +217,22 @@ def check_sequence(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arr
     tcb.journal.note(now, tcb.name, "unacceptable sequence number")
     tcb.ack_now = True
     note_duplicate(tcb, seq, min(seq + segment.text_length, tcb.rcv_nxt))
-    if rcv_wnd == 0 and seq == tcb.rcv_nxt and segment.flags & ACK:
-        # a probe of our closed window: its acknowledgment counts, its text does not
-        ack = compute_offset_32(tcb.iss, segment.acknowledgment, tcb.snd_una)
-        window = segment.window << tcb.snd_shift
-        if tcb.state is not State.SYN_RECEIVED and is_acceptable_ack(
-            ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd
-        ):
-            acked = take_ack(tcb, seq, ack, length, window, True, now)
-            return Arrival(Verdict.ACCEPTED, "", (), acked, window, segment.options)
+    if rcv_wnd == 0 and seq == tcb.rcv_nxt and segment.flags & (ACK | SYN) == ACK:
+        return take_probe(tcb, segment, seq, ack, window, now)
     return dropped("R9293-3.10.7.4")
+
+
+def take_probe(tcb: Control, segment: Segment, seq: int, ack: int, window: int, now: Micros) -> Arrival:
+    """A probe of our closed window: its ACK and its URG count, its text does not [R9293-3.4-01]."""
+    if tcb.state is State.SYN_RECEIVED or not is_acceptable_ack(
+        ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd
+    ):
+        return dropped("R9293-3.10.7.4")
+    tcb.heard_at = now
+    acked = take_ack(tcb, seq, ack, compute_length(segment), window, True, now)
+    if segment.flags & URG:
+        take_urgent(tcb, segment, seq)
+    return Arrival(Verdict.ACCEPTED, "", (), acked, window, segment.options)
 
 
 def check_reset(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
@@ -210,18 +242,31 @@ def check_reset(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arriva
     if seq != tcb.rcv_nxt:
         challenge(tcb, "RST in the window", now)  # [R5961-3.2-02]
         return dropped("R5961-3.2-02")
-    # [R5961-3.2-01]; in CLOSING, LAST-ACK and TIME-WAIT it just ends what was ending
-    is_over = tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT)
-    end(tcb, "" if is_over else "reset", now)
+    if tcb.state is State.TIME_WAIT and not tcb.choices.reset_ends_time_wait:
+        return dropped("R1337-3-01")  # [R1337-3-01] an old duplicate may have called for it
+    if tcb.state is State.SYN_RECEIVED:
+        error = "" if tcb.is_passive else "refused"  # back to LISTEN: nobody is told [R9293-3.5-02]
+    elif tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT):
+        error = ""  # it ends what was ending
+    else:
+        error = "reset"
+    end(tcb, error, now)  # [R5961-3.2-01]
     return Arrival(Verdict.RESET, "R5961-3.2-01", options=segment.options)
 
 
 def check_syn(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
-    """Fourth: SYN has no place here; whoever sent it learns what we think (RFC 5961 §4.2)."""
+    """Fourth: SYN has no place here; whoever sent it learns what we think (RFC 5961 §4.2).
+
+    One that opens a connection anew from TIME-WAIT does not come here: see reopen.py.
+    """
     if not segment.flags & SYN:
         return None
-    if tcb.state is State.SYN_RECEIVED and seq == 0 and segment.flags & ACK:
-        return None  # [R9293-3.5-01]
+    if tcb.state is State.SYN_RECEIVED:
+        if seq == 0 and segment.flags & ACK:
+            return None  # [R9293-3.5-01]
+        if tcb.is_passive:
+            end(tcb, "", now)  # back to LISTEN: the peer's next SYN begins anew
+            return dropped("R9293-3.10.7.4")
     challenge(tcb, "SYN", now)  # [R5961-4.2-01]
     return dropped("R5961-4.2-01")
 
@@ -234,33 +279,42 @@ def challenge(tcb: Control, reason: str, now: Micros) -> None:
         tcb.ack_now = True
 
 
-def check_acknowledgment(
-    tcb: Control, segment: Segment, seq: int, ack: int, window: int, is_signal: bool, now: Micros
-) -> Arrival | None:
-    """Fifth: the ACK; then, seventh and eighth, text and FIN."""
+def check_acknowledgment(tcb: Control, segment: Segment, ack: int, now: Micros) -> Arrival | None:
+    """Fifth: it has an ACK, and of something that may be one."""
     if not segment.flags & ACK:
         return dropped("R9293-3.10.7.4")
     if tcb.state is State.SYN_RECEIVED:
         if not tcb.snd_una < ack <= tcb.snd_nxt:  # [R9293-3.4-03]
             return Arrival(Verdict.REFUSED, "R9293-3.10.7.4")
-        take_ack_of_syn(tcb, now)
-        move(tcb, Signal.ACK_OF_SYN, now)
-        acked = 1
-        tcb.snd_wnd = window
-        tcb.snd_wl1 = seq
-        tcb.snd_wl2 = ack
-        tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
-    elif is_acceptable_ack(ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd):
-        acked = take_ack(tcb, seq, ack, compute_length(segment), window, is_signal, now)
-    else:
+    elif not is_acceptable_ack(ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd):
         challenge(tcb, "ACK of the future or the past", now)
         return dropped("R5961-5.2-01")
-    text = take_text(tcb, segment, seq, now)
-    take_fin(tcb, segment, seq, now)
-    return Arrival(Verdict.ACCEPTED, "", text, acked, window, segment.options, seq, segment.text_length)
+    return None
 
 
-# -- seventh and eighth: text and FIN ---------------------------------------------------------
+def take_acknowledgment(
+    tcb: Control, segment: Segment, seq: int, ack: int, window: int, is_signal: bool, now: Micros
+) -> int:
+    """Fifth, in the states that it concerns; octets newly acknowledged."""
+    if tcb.state is not State.SYN_RECEIVED:
+        return take_ack(tcb, seq, ack, compute_length(segment), window, is_signal, now)
+    acked = ack - tcb.snd_una
+    take_ack_of_syn(tcb, ack, now)
+    move(tcb, Signal.ACK_OF_SYN, now)
+    tcb.snd_wnd = window
+    tcb.snd_wl1 = seq
+    tcb.snd_wl2 = ack
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, window)
+    return acked
+
+
+# -- sixth, seventh and eighth: URG, text and FIN ---------------------------------------------
+
+
+def take_urgent(tcb: Control, segment: Segment, seq: int) -> None:
+    """Sixth: RCV.UP moves on to just behind the urgent text [R9293-3.8.5-05] [R9293-3.8.5-02]."""
+    if tcb.state in MAY_RECEIVE_TEXT:
+        tcb.rcv_up = max(tcb.rcv_up, seq + segment.urgent)
 
 
 def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Text, ...]:
@@ -270,11 +324,16 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
     """
     if segment.text_length == 0 or tcb.state not in MAY_RECEIVE_TEXT:
         return ()
-    offset = seq + (1 if segment.flags & SYN else 0)
+    return keep_text(tcb, segment, seq + (1 if segment.flags & SYN else 0), now)
+
+
+def keep_text(tcb: Control, segment: Segment, start: int, now: Micros) -> tuple[Text, ...]:
+    """The text of ``segment``, which begins at offset ``start``."""
+    offset = start
     taken = 0
     # [R7323-2.4-01] the farthest ever announced
     edge = tcb.rcv_edge if tcb.rcv_fin == NO_OFFSET else tcb.rcv_fin
-    if offset > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
+    if start > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
         # [R8684-5-06] too many holes for the octets between them: memory is bounded too
         edge = tcb.rcv_nxt
     for text in segment.text:
@@ -288,8 +347,8 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
     ready = tuple(tcb.rcv_queue.take()) if taken else ()
     tcb.rcv_nxt = max(tcb.rcv_nxt, tcb.rcv_queue.start)
     tcb.octets_received += taken
-    if tcb.sack and (was_waiting or seq != rcv_nxt):
-        note_text(tcb, seq, min(seq + segment.text_length, edge), rcv_nxt)
+    if tcb.sack and (was_waiting or start != rcv_nxt):
+        note_text(tcb, start, min(offset, edge), rcv_nxt)
     if not ready or was_waiting or tcb.blocks is not None:
         # [R5681-3.2-01] [R9293-3.10.7.4-05] out of order, a copy, or the filling of a hole
         tcb.ack_now = True

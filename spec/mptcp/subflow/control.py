@@ -33,6 +33,7 @@ class Control(Record):
         "remote",
         "remote_port",
         "state",
+        "is_passive",
         "error",
         "is_unreachable",
         # send sequence variables
@@ -47,6 +48,7 @@ class Control(Record):
         "snd_mss",
         "snd_queue",
         "snd_fin",
+        "snd_up",
         # receive sequence variables
         "irs",
         "rcv_nxt",
@@ -55,6 +57,9 @@ class Control(Record):
         "scaling",
         "rcv_queue",
         "rcv_fin",
+        "rcv_up",
+        "takes_syn_text",
+        "heard_at",
         # acknowledging
         "sack",
         "blocks",
@@ -121,6 +126,7 @@ class Control(Record):
         self.remote = remote
         self.remote_port = remote_port
         self.state = State.CLOSED
+        self.is_passive = False  # it came from LISTEN
         self.is_unreachable = False  # ICMP said so while we were opening
         self.error = ""  # why it ended, when not by FINs: refused, reset, timed out
 
@@ -136,6 +142,7 @@ class Control(Record):
         self.snd_mss = mss  # the largest text we may send, before options: RFC 9293 §3.7.1
         self.snd_queue = Queue(1)  # text not yet acknowledged, sent or not
         self.snd_fin = NO_OFFSET  # offset of our FIN once CLOSE was called
+        self.snd_up = 0  # offset behind the last urgent octet
 
         self.irs = 0  # initial receive sequence number, 32 bits
         self.rcv_nxt = 0  # next expected; each subflow has its own [R8684-3.3.4-07]
@@ -144,6 +151,9 @@ class Control(Record):
         self.scaling = False  # windows are scaled, or will be if the peer agrees
         self.rcv_queue = Intervals(1)  # text that came, with holes
         self.rcv_fin = NO_OFFSET  # offset of the peer's FIN once seen
+        self.rcv_up = 0  # offset behind the last octet that the peer called urgent
+        self.takes_syn_text = False  # text may come with the peer's SYN: RFC 7413
+        self.heard_at: Micros = 0  # when an acceptable segment came last
 
         self.sack = False  # agreed on both SYNs: RFC 2018 §2
         self.blocks: Blocks | None = None  # what is held out of order, if anything is

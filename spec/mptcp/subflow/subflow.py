@@ -28,6 +28,7 @@ class Subflow(Record):
     def open(self, is_active: bool, now: Micros) -> None:
         """OPEN: send a SYN, or wait for one."""
         begin(self.tcb)
+        self.tcb.is_passive = not is_active
         timers.move(self.tcb, Signal.ACTIVE_OPEN if is_active else Signal.PASSIVE_OPEN, now)
 
     def send(self, text: Text) -> None:
@@ -43,6 +44,10 @@ class Subflow(Record):
             timers.move(tcb, Signal.CLOSE, now)
         elif tcb.state in (State.LISTEN, State.SYN_SENT):
             timers.move(tcb, Signal.CLOSE, now)
+
+    def expire(self, now: Micros) -> None:
+        """The end of TIME-WAIT, before its time: a new connection takes its place (RFC 9293 §3.6.1)."""
+        timers.move(self.tcb, Signal.EXPIRY, now)
 
     def abort(self, error: str, now: Micros) -> None:
         """ABORT: a RST leaves, if the peer knows of us, and nothing else does (RFC 9293 §3.10.5)."""

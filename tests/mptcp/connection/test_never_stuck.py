@@ -258,9 +258,9 @@ def test_fin_below_held_text(lie: int) -> None:
 
 
 @pytest.mark.clause("R8684-3.1-54", "R8684-3.1-58")
-@pytest.mark.parametrize("number", [-1_000_000, -1, 1, 1_000, 1_234_567])
+@pytest.mark.parametrize("number", [-1_000_000, -1, 1_234_567])
 def test_strange_syn_changes_no_answer(number: int) -> None:
-    """Only the SYN that opened may come again without MP_CAPABLE; another one says nothing about it."""
+    """Only the SYN that opened may come again without MP_CAPABLE; one out of the window says nothing."""
     user, peer = syn_received(multipath=True)
     stray = compute_wire_32(peer.isn, number)
     isn, peer.isn = peer.isn, stray

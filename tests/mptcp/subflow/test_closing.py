@@ -213,21 +213,6 @@ def test_time_wait_is_a_choice() -> None:
     peer.expects(RST)
 
 
-@pytest.mark.clause("R9293-3.6.1-05", "R9293-3.6.1-01")
-def test_syn_in_time_wait() -> None:
-    """A SYN beyond the old connection's numbers opens a new one, or gets a challenge ACK: never harm."""
-    user, peer = time_wait()
-    peer.sends(SYN, seq=100_000, at=SECOND)
-    answer = peer.skips()
-    assert len(answer) == 1
-    if answer[0].flags & SYN:
-        peer.sends(ACK, seq=100_001)
-        user.hears(Accepted)
-    else:
-        assert answer[0].flags == ACK
-        assert peer.count(answer[0].sequence) == 2
-
-
 # -- before it is open ------------------------------------------------------------------------
 
 
