@@ -207,6 +207,7 @@ THEOREMS = (
                 NUMBERS,
                 "return compute_signed_64(number - initial)",
                 "return compute_signed_32(number - initial)",
+                WRAPPED,
             ),
             Mutant(NUMBERS, "((number + HALF_64) & MASK_64) - HALF_64", "(number & MASK_64) - HALF_64"),
             Mutant(NUMBERS, "return 0 < ((b - a) & MASK_32) < HALF_32", "return a < b"),

@@ -59,6 +59,21 @@ def acknowledges_nothing(key: Key, peer_key: Key) -> bool:
     return ack.wide and ack.number == (compute_idsn(peer_key) + 1) & MASK_64
 
 
+# -- 43: how far it has come ----------------------------------------------------------------------
+
+
+def acknowledges_wide(idsn: Double, rcv_nxt: End, ssn: Word, dsn: End, length: Length) -> bool:
+    """Alone or beside text, our Data ACK is the next number expected, in 64 bits."""
+    control = make_numbered(0, idsn)
+    control.rcv_nxt = rcv_nxt
+    ack = compute_data_ack(control)
+    text = compute_text_option(control, Run(ssn, dsn, length, length, None))
+    require(isinstance(text, Dss) and text.ack == ack, "the same beside text")
+    if idsn + rcv_nxt > MASK_64:
+        reach("a Data ACK beyond a wrap")
+    return ack.wide and ack.number == (idsn + rcv_nxt) & MASK_64
+
+
 # -- 46, 47: where it ends ------------------------------------------------------------------------
 
 
@@ -181,6 +196,34 @@ THEOREMS = (
         assumes=HASH,
     ),
     Theorem(
+        id="T43",
+        name="wide-ack",
+        words="Every Data ACK of ours has 64 bits, so that one answers any data that has; it is the"
+        " next number expected.",
+        sections="RFC 8684 §3.3.2",
+        clauses=("R8684-3.3.2-01", "R8684-3.3.2-02"),
+        bounds="All IDSNs; up to 2**61 octets received.",
+        claims=(acknowledges_wide,),
+        goals=("a Data ACK beyond a wrap",),
+        mutants=(
+            Mutant(
+                SEND,
+                "return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)",
+                "return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt) & MASK_32, False)",
+                "multipath-tcp #7: data of 64 bits answered by a Data ACK of 32",
+            ),
+            Mutant(
+                SEND,
+                "compute_wire_64(control.remote_idsn, control.rcv_nxt)",
+                "compute_wire_64(control.remote_idsn, control.rcv_nxt - 1)",
+            ),
+            Mutant(
+                SEND, "    return Dss(compute_data_ack(control), mapping)", "    return Dss(None, mapping)"
+            ),
+        ),
+        unclaimed="When a Data ACK leaves.",
+    ),
+    Theorem(
         id="T46",
         name="data-fin",
         words="DSN + length - 1 of every DSS with F is the one number of the DATA_FIN. Ours goes"
@@ -256,7 +299,7 @@ THEOREMS = (
                 SEND,
                 FIN_MAPPING,
                 FIN_MAPPING.replace("0, 1, checksum", "0, 0, checksum"),
-                "multipath-tcp #39: F is set, and the length does not count it",
+                "packetdrill_mptcp #7, #24: a DATA_FIN whose own length does not count it",
             ),
             Mutant(
                 DSS,
