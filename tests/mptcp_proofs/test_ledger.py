@@ -12,7 +12,9 @@ from mptcp_proofs import clause_commands
 from mptcp_proofs.citations import Citation, find_code, find_tests, find_theorems, read_theorems
 from mptcp_proofs.clauses import LEVELS, Clause, parse_catalogue
 from mptcp_proofs.ledger import Entry, compute_coverage, find_tree, load_ledger
+from mptcp_proofs.mutants import change
 from mptcp_proofs.needs import escape, make_needs
+from mptcp_proofs.registry import THEOREMS
 from mptcp_proofs.scope import BUILT, Part, is_built
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -81,6 +83,13 @@ def test_labels_are_unique() -> None:
 
 
 # -- this tree ------------------------------------------------------------------------------------
+
+
+def test_no_stale_mutant() -> None:
+    """The text that a theorem's mutant changes stands in the source, once: whoever moves it moves both."""
+    for theorem in THEOREMS:
+        for mutant in theorem.mutants:
+            assert change(mutant), theorem.id
 
 
 def test_no_unknown_clause() -> None:

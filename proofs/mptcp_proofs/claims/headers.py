@@ -55,27 +55,36 @@ def any_segment(
     return len(segment.text) == 1 and piece.start == start + offset and piece.end == end
 
 
-def any_datagram(octets: Annotated[bytes, Octets(0, 56)]) -> bool:
-    """Any octets give an IP header or are Malformed, and what lies behind the header lies in the packet."""
+def any_datagram(before: Annotated[bytes, Octets(0, 1)], octets: Annotated[bytes, Octets(0, 56)]) -> bool:
+    """Octets behind any framing give an IP header or are Malformed; what lies behind it is in the packet."""
+    at = len(before)
     try:
-        datagram = ip.parse(octets)
+        datagram = ip.parse(before + octets, at)
     except Malformed:
         reach("no IP header")
         return True
+    start, end = datagram.start - at, datagram.end - at
     require(datagram.version == octets[0] >> 4, "version")
     least = 20 if datagram.version == 4 else 40
-    require(least <= datagram.start <= datagram.end <= len(octets), "inside the packet")
+    require(least <= start <= end <= len(octets), "inside the packet")
     if datagram.version == 4:
         reach("an IPv4 header")
         require(datagram.source == octets[12:16] and datagram.destination == octets[16:20], "addresses")
-        require(datagram.start == (octets[0] & 0xF) * 4, "behind the options")
-        require(datagram.end == int.from_bytes(octets[2:4], "big"), "total length")
+        require(start == (octets[0] & 0xF) * 4, "behind the options")
+        require(end == int.from_bytes(octets[2:4], "big"), "total length")
         require(octets[6] & 0x3F == 0 and octets[7] == 0, "no fragment")
+        require(datagram.hop_limit == octets[8] and datagram.traffic_class == octets[1], "8-bit fields")
+        require(datagram.identification == int.from_bytes(octets[4:6], "big"), "identification")
         return datagram.protocol == octets[9]
-    if datagram.start > 40:
+    if start > 40:
         reach("an extension header")
+    elif datagram.protocol != octets[6]:
+        return False
+    first = int.from_bytes(octets[:4], "big")
+    require(datagram.traffic_class == first >> 20 & 0xFF, "traffic class")
+    require(datagram.identification == first & 0xFFFFF and datagram.hop_limit == octets[7], "other fields")
     require(datagram.source == octets[8:24] and datagram.destination == octets[24:40], "addresses")
-    return datagram.end == 40 + int.from_bytes(octets[4:6], "big")
+    return end == 40 + int.from_bytes(octets[4:6], "big")
 
 
 SEGMENT = "mptcp/wire/segment.py"
@@ -114,7 +123,10 @@ THEOREMS = (
                 "        u16(packet, start + 18),\n        u16(packet, start + 14),",
             ),
             Mutant(
-                IP, "if header < IPV4_HEADER or end < header", "if header < IPV4_HEADER", by="any_datagram"
+                IP,
+                "if header < IPV4_HEADER or length < header",
+                "if header < IPV4_HEADER",
+                by="any_datagram",
             ),
             Mutant(IP, "if fragment & MORE_AND_OFFSET", "if fragment & 0x2000", by="any_datagram"),
             Mutant(
@@ -131,7 +143,9 @@ THEOREMS = (
                 "",
                 by="any_datagram",
             ),
-            Mutant(IP, "    if len(packet) < IPV4_HEADER:", "    if len(packet) < 1:", by="any_datagram"),
+            Mutant(IP, "len(packet) < start + IPV4_HEADER:", "len(packet) < start + 1:", by="any_datagram"),
+            Mutant(IP, "if start + length > len(packet)", "if length > len(packet)", by="any_datagram"),
+            Mutant(IP, "first >> 20 & 0xFF", "first >> 24 & 0xFF", by="any_datagram"),
         ),
         unclaimed="That a wrong checksum is found: T10 would say what it finds.",
         assumes="While proving, checksums are any number that the octets determine, and options are"
