@@ -36,7 +36,7 @@ LEVELS = """
 5 .          events
 5 connection state mapping control acknowledge abort fallback initiate join receive send close news info
 5 connection connection
-6 .          agenda ports listeners host
+6 .          agenda ports listeners destinations host
 7 .          api
 """
 

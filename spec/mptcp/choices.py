@@ -34,6 +34,7 @@ class Choices(Value):
         "fast_close_by_ack",
         "fast_close_retransmissions",
         "syn_attempts_with_mptcp",
+        "blackhole_timeout",
         "receive_buffer",
         "send_buffer",
         "window_scaling",
@@ -66,6 +67,7 @@ class Choices(Value):
         fast_close_by_ack: bool = False,
         fast_close_retransmissions: int = 3,
         syn_attempts_with_mptcp: int = 3,
+        blackhole_timeout: Micros = 3_600 * SECOND,
         receive_buffer: int = 4 << 20,
         send_buffer: int = 4 << 20,
         window_scaling: bool = True,
@@ -98,7 +100,8 @@ class Choices(Value):
             raise Refused("congestion is one of newreno, cubic")
         if not 1280 <= mtu <= 65_535:
             raise Refused("the MTU is between 1280 and 65535 octets")
-        if min(minimum_rto, delayed_ack, time_wait, close_timeout, backlog, fast_close_retransmissions) < 0:
+        durations = (minimum_rto, delayed_ack, time_wait, close_timeout, blackhole_timeout)
+        if min(*durations, backlog, fast_close_retransmissions) < 0:
             raise Refused("durations and limits are not negative")
         if not 0 <= offload <= LONGEST_TEXT:
             raise Refused("a packet holds up to 65455 octets of text")
@@ -126,6 +129,10 @@ class Choices(Value):
         self.fast_close_retransmissions: Final = fast_close_retransmissions
         # SYNs that carry MP_CAPABLE before one goes without. RFC 8684 §3.1 [R8684-3.1-57]
         self.syn_attempts_with_mptcp: Final = syn_attempts_with_mptcp
+        # How long a destination that answered no SYN with MP_CAPABLE, but one without, gets SYNs
+        # without; and one that did not answer in version 1 gets version 0. 0: this is not
+        # remembered. RFC 8684 §3.9.3 [R8684-3.9.3-02] §3.1 [R8684-3.1-07]
+        self.blackhole_timeout: Final = blackhole_timeout
         # The connection-level receive window is cut from this. RFC 8684 §3.3.4
         self.receive_buffer: Final = receive_buffer
         # Octets written and not yet acknowledged at data level. RFC 8684 §3.3.5

@@ -14,11 +14,12 @@ from mptcp.agenda import Agenda
 from mptcp.chance import Chance
 from mptcp.choices import Choices
 from mptcp.congestion.kinds import make_controller
+from mptcp.connection import initiate
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Control
 from mptcp.connection.info import ConnectionInfo, compute_info
-from mptcp.connection.initiate import find_version, is_to_be_ignored
 from mptcp.connection.join import find_join, refuse
+from mptcp.destinations import Destinations
 from mptcp.errors import Malformed, Refused
 from mptcp.events import Event
 from mptcp.journal import Journal
@@ -55,6 +56,7 @@ class Host(Record):
         "secret",
         "connections",
         "listeners",
+        "destinations",
         "ports",
         "by_token",
         "next_handle",
@@ -82,6 +84,7 @@ class Host(Record):
         self.secret = self.chance.draw(32)  # for initial sequence numbers, RFC 6528 §3
         self.connections: dict[int, Connection] = {}
         self.listeners = Listeners()
+        self.destinations = Destinations()
         self.choices = Choices() if choices is None else choices
         self.journal = Journal() if journal is None else journal
         self.ports = Ports(self.chance.draw(32), self.choices.first_port)
@@ -136,9 +139,19 @@ class Host(Record):
     def arrive(self, connection: Connection, segment: Segment, now: Micros) -> None:
         """A segment for one of our connections."""
         self.answer(connection.arrive(connection.control.branches[0], segment, now))
+        if segment.flags & SYN:
+            self.learn(connection.control, now)
         self.touch(connection)
         if connection.is_over():
             self.release(connection)  # its addresses may be wanted by the next segment
+
+    def learn(self, control: Control, now: Micros) -> None:
+        """A SYN came to ``control``: what it tells of the destination is good for the next call, too."""
+        version = initiate.find_lesson(control)
+        if version is not None and control.choices.blackhole_timeout > 0:
+            remote = control.branches[0].subflow.tcb.remote
+            self.journal.note(now, "host", "destination remembered", str(version))
+            self.destinations.learn(remote, version, now + control.choices.blackhole_timeout)
 
     def arrive_unknown(self, segment: Segment, now: Micros, before: Tcb | None = None) -> None:
         """A segment of no connection: a SYN for a listener, or for nobody (RFC 9293 §3.10.7.1-2).
@@ -169,14 +182,14 @@ class Host(Record):
 
     def accept(self, listener: Listener, segment: Segment, now: Micros, before: Tcb | None) -> None:
         """A SYN for a listener: half a connection, unless too many are waiting."""
-        if is_to_be_ignored(listener.choices, segment.options):
+        if initiate.is_to_be_ignored(listener.choices, segment.options):
             return
         if self.listeners.is_full(listener):
             self.journal.note(now, "host", "backlog full")
             return
         self.listeners.count(listener.handle, 1)
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
-        version = find_version(listener.choices, segment.options)
+        version = initiate.find_version(listener.choices, segment.options)
         iss = compute_iss(self.secret, four, now)
         if before is not None:
             iss = compute_next_iss(before, iss)
@@ -311,8 +324,11 @@ class Host(Record):
         if self.ports.find(four):
             raise Refused("connection already exists")
         chosen = self.choices if choices is None else choices
+        version = self.destinations.find(remote, chosen.version, now)
         iss = compute_iss(self.secret, four, now)
-        connection = self.create(0, four, chosen, chosen.version, iss, now)
+        connection = self.create(0, four, chosen, max(version, chosen.lowest_version), iss, now)
+        if version == initiate.NOTHING:
+            initiate.skip(connection.control, now)
         self.touch(connection)
         return connection.control.handle
 

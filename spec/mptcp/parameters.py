@@ -37,6 +37,7 @@ CHALLENGE_ACK_INTERVAL: Final = 5 * MILLISECOND  # µs; RFC 5961 §7 asks a limi
 # -- MPTCP: RFC 8684 --------------------------------------------------------------------------
 MPTCP_OPTION: Final = 30  # the option kind; RFC 8684 §7.1 [R8684-7.1-01]
 KEY_LENGTH: Final = 8  # octets; RFC 8684 §3.1
+DESTINATIONS: Final = 1024  # addresses of which a host remembers what it learnt; RFC 8684 §3.9.3; ours
 LARGEST_MAPPING: Final = 65_535  # octets; the data-level length has 16 bits; RFC 8684 §3.3.1
 REASON_UNSPECIFIED: Final = 0  # MP_TCPRST reasons; RFC 8684 §3.6 [R8684-7.4-01]
 REASON_MPTCP: Final = 1

@@ -15,6 +15,7 @@ from mptcp.connection.connection import Connection
 from mptcp.connection.control import Branch
 from mptcp.connection.control import Control as ConnectionControl
 from mptcp.connection.news import Told
+from mptcp.destinations import Destinations
 from mptcp.host import Host
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
@@ -96,6 +97,7 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Agenda: lambda: make_host().agenda,
     Host: make_host,
     Intervals: make_intervals,
+    Destinations: lambda: make_host().destinations,
     Listeners: lambda: make_host().listeners,
     LowestRtt: LowestRtt,
     NewReno: NewReno,

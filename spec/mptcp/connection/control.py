@@ -81,6 +81,7 @@ class Control(Record):
         "checksum",
         "peer_refuses_joins",
         "is_asked",
+        "is_unheard",
         "has_sent_key",
         "is_asking",
         "is_confirmed",
@@ -151,6 +152,7 @@ class Control(Record):
         self.checksum = False  # [R8684-3.1-47] [R8684-C.1.1-02] one decision for both directions
         self.peer_refuses_joins = False  # flag C was received [R8684-3.1-37]
         self.is_asked = False  # the last SYN from the peer had MP_CAPABLE
+        self.is_unheard = False  # SYNs with MP_CAPABLE met silence, and the last one went without
         self.has_sent_key = False  # MP_CAPABLE with both keys has left
         self.is_asking = False  # we made the peer say something, to see whether it says it with DSS
         self.is_confirmed = False  # the peer is known to have our key

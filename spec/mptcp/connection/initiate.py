@@ -28,6 +28,7 @@ from mptcp.wire.options import Option
 
 CRYPTO = 0x1F  # flags D to H
 CRYPTO_V0 = 0x3F  # flags C to H: there is no flag C yet [R6824-3.1-06] [R8684-E-02]
+NOTHING = -1  # in place of a version to offer
 NO_CAPABLE = "the peer does not speak MPTCP"
 OWN_KEY = "the peer's key is our own"  # of a mirror: it would pass every HMAC of ours for its own
 
@@ -66,6 +67,11 @@ def compute_flags(control: Control, wants_checksum: bool) -> int:
     if control.version > 0 and not control.choices.join_initial_address:
         flags |= NO_JOIN
     return flags
+
+
+def skip(control: Control, now: Micros) -> None:
+    """Nothing is offered: this destination did not answer when it was [R8684-3.9.3-02]."""
+    fall_back(control, "SYNs with MP_CAPABLE get no answer there", now)
 
 
 def compute_syn_option(control: Control, tcb: Tcb) -> tuple[Option, ...]:
@@ -208,6 +214,17 @@ def take_syn_ack(control: Control, options: tuple[Option, ...], now: Micros) -> 
     set_flags(control, capable.flags)
     set_remote_key(control, capable.key)
     control.mode = Mode.MULTIPATH
+
+
+def find_lesson(control: Control) -> int | None:
+    """What to offer this destination the next time: a version, or NOTHING; None if as before."""
+    if control.mode is not Mode.PLAIN or not control.is_initiator or not control.was_open:
+        return None
+    if control.is_unheard:
+        return NOTHING  # [R8684-3.9.3-01] the path, or the peer, drops them
+    if control.reason == NO_CAPABLE and control.choices.lowest_version < control.version:
+        return control.choices.lowest_version  # [R8684-3.1-06] it may be older than we are
+    return None
 
 
 def take_third(control: Control, options: tuple[Option, ...], now: Micros) -> None:

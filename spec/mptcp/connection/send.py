@@ -156,6 +156,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
             options = compute_syn_ack_option(control)
         else:
             options = compute_syn_option(control, tcb)
+            control.is_unheard = not options and tcb.retries > 0
     elif plan.kind is Kind.RESET:
         options = compute_reset_options(control)
     elif control.mode is Mode.MULTIPATH:
