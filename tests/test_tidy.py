@@ -30,12 +30,12 @@ LEVELS = """
 1 .          keys chance intervals queue
 2 congestion controller newreno cubic kinds
 3 subflow    state arrival blocks control selective timers negotiate recovery acknowledge arrive reopen
-3 subflow    unreachable transmit subflow
+3 subflow    unreachable alive transmit subflow
 4 scheduler  scheduler lowest_rtt
 4 paths      manager
 5 .          events
-5 connection state mapping control acknowledge abort fallback initiate join receive send close news info
-5 connection connection
+5 connection state mapping control acknowledge abort fallback initiate join receive send close patience
+5 connection news info connection
 6 .          agenda ports listeners destinations host
 7 .          api
 """

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mptcp.choices import Choices
-from mptcp.events import Accepted, Event
+from mptcp.events import Accepted, Event, Troubled
 from mptcp.host import Host
 from mptcp.journal import Journal
 from mptcp.keys import compute_idsn
@@ -198,10 +198,16 @@ class User:
         self.dialogue.settle()
 
     def hears(self, *expected: type[Event] | Event) -> Event:
-        """The next events must be these, each a class or the very event; the last one."""
+        """The next events must be these, each a class or the very event; the last one.
+
+        Word of trouble is passed over where it is not what is expected.
+        """
         story = self.dialogue
         event: Event | None = None
         for one in expected:
+            is_trouble = one is Troubled or isinstance(one, Troubled)
+            while story.events and isinstance(story.events[0], Troubled) and not is_trouble:
+                story.events.pop(0)
             story.demand(bool(story.events), f"user hears nothing, not {one!r}")
             event = story.events.pop(0)
             same = isinstance(event, one) if isinstance(one, type) else event == one

@@ -7,7 +7,7 @@ draw it, so that each permitted behaviour is tried and not just the default.
 from typing import Final, final
 
 from mptcp.errors import Refused
-from mptcp.parameters import LONGEST_TEXT, MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, SECOND
+from mptcp.parameters import HOUR, LONGEST_TEXT, MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, SECOND
 from mptcp.values import Micros, Port, Value
 
 REFUSE: Final = 0  # checksums: fall back to TCP when the peer asks for them
@@ -52,6 +52,19 @@ class Choices(Value):
         "reset_ends_time_wait",
         "close_timeout",
         "backlog",
+        "syn_cookies",
+        "fast_open",
+        "fast_open_backlog",
+        "fast_open_lifetime",
+        "keep_alive",
+        "keep_alive_idle",
+        "keep_alive_interval",
+        "keep_alive_probes",
+        "user_timeout",
+        "advice_after",
+        "report_trouble",
+        "hop_limit",
+        "dscp",
         "mtu",
         "offload",
         "first_port",
@@ -85,6 +98,19 @@ class Choices(Value):
         reset_ends_time_wait: bool = True,
         close_timeout: Micros = 60 * SECOND,
         backlog: int = 1024,
+        syn_cookies: bool = True,
+        fast_open: bool = False,
+        fast_open_backlog: int = 16,
+        fast_open_lifetime: Micros = 24 * HOUR,
+        keep_alive: bool = False,
+        keep_alive_idle: Micros = 2 * HOUR,
+        keep_alive_interval: Micros = 75 * SECOND,
+        keep_alive_probes: int = 9,
+        user_timeout: Micros = 0,
+        advice_after: int = 3,
+        report_trouble: bool = True,
+        hop_limit: int = 64,
+        dscp: int = 0,
         mtu: int = 1500,
         offload: int = 0,
         first_port: Port = 49_152,
@@ -103,6 +129,12 @@ class Choices(Value):
         durations = (minimum_rto, delayed_ack, time_wait, close_timeout, blackhole_timeout)
         if min(*durations, backlog, fast_close_retransmissions) < 0:
             raise Refused("durations and limits are not negative")
+        if min(keep_alive_idle, keep_alive_interval, fast_open_lifetime) <= 0 or keep_alive_probes < 1:
+            raise Refused("keep-alives and cookies need some time")
+        if min(user_timeout, advice_after, fast_open_backlog) < 0:
+            raise Refused("durations and limits are not negative")
+        if not 0 < hop_limit < 256 or not 0 <= dscp < 64:
+            raise Refused("the hop limit is between 1 and 255, the DSCP between 0 and 63")
         if not 0 <= offload <= LONGEST_TEXT:
             raise Refused("a packet holds up to 65455 octets of text")
         if not 0 < first_port <= 65_535:
@@ -172,6 +204,32 @@ class Choices(Value):
         self.close_timeout: Final = close_timeout
         # Connections of one listener that wait in SYN-RECEIVED
         self.backlog: Final = backlog
+        # Where the backlog is full, answer SYNs without keeping anything. RFC 4987 §3.6
+        self.syn_cookies: Final = syn_cookies
+        # Text on SYNs, both ways. RFC 7413 §2 [R7413-2-01]: only for those who can bear it twice
+        self.fast_open: Final = fast_open
+        # Connections of one listener that wait for the end of a fast open. RFC 7413 §4.2 [R7413-5.1-01]
+        self.fast_open_backlog: Final = fast_open_backlog
+        # How long our cookies are good, at least; at most twice so long. RFC 7413 §4.1.2 [R7413-4.1.2-01]
+        self.fast_open_lifetime: Final = fast_open_lifetime
+        # Keep-alives, by default. RFC 9293 §3.8.4 [R9293-3.8.4-02] [R9293-3.8.4-08]
+        self.keep_alive: Final = keep_alive
+        # Silence before the first one. RFC 9293 §3.8.4 [R9293-3.8.4-04] [R9293-3.8.4-05]
+        self.keep_alive_idle: Final = keep_alive_idle
+        # Silence before the next one, and how many are sent. RFC 9293 §3.8.4 [R9293-3.8.4-06]; as in Linux
+        self.keep_alive_interval: Final = keep_alive_interval
+        self.keep_alive_probes: Final = keep_alive_probes
+        # How long what was written may wait for an acknowledgment; 0: for ever. RFC 9293 §3.9.1.1
+        self.user_timeout: Final = user_timeout
+        # Retransmissions of one segment before the user hears of trouble (R1). RFC 9293 §3.8.3
+        # [R9293-3.8.3-01] [R9293-3.8.3-06]
+        self.advice_after: Final = advice_after
+        # Whether the user hears of trouble at all. RFC 9293 §3.9.1.8 [R9293-3.9.1.8-02]
+        self.report_trouble: Final = report_trouble
+        # Of every packet. RFC 9293 §3.9.2 [R9293-3.9.2-01]
+        self.hop_limit: Final = hop_limit
+        # The six bits of RFC 2474. RFC 9293 §3.9.1.9 [R9293-3.9.1.9-01]
+        self.dscp: Final = dscp
         # Of the device, for the MSS we announce. RFC 9293 §3.7.1
         self.mtu: Final = mtu
         # Octets of text in one segment where the device cuts it into those that the path takes; 0: it

@@ -72,6 +72,30 @@ class Finished(Value):
 
 
 @final
+class Urgent(Value):
+    """Urgent data of the peer comes, or more than was told (RFC 9293 §3.8.5); ``status`` says how much.
+
+    [R9293-3.8.5-03]
+    """
+
+    __match_args__ = ("connection",)
+
+    def __init__(self, connection: int) -> None:
+        self.connection: Final = connection
+
+
+@final
+class Troubled(Value):
+    """Nothing ends, but something is wrong: "retransmissions" or "unreachable" (RFC 9293 §3.9.1.8)."""
+
+    __match_args__ = ("connection", "reason")
+
+    def __init__(self, connection: int, reason: str) -> None:
+        self.connection: Final = connection
+        self.reason: Final = reason
+
+
+@final
 class FellBack(Value):
     """Plain TCP from here on, and why (RFC 8684 §3.7)."""
 
@@ -103,4 +127,6 @@ class Aborted(Value):
         self.error: Final = error
 
 
-Event: TypeAlias = Accepted | Established | Readable | Writable | Finished | FellBack | Closed | Aborted
+Event: TypeAlias = (
+    Accepted | Established | Readable | Writable | Urgent | Troubled | Finished | FellBack | Closed | Aborted
+)

@@ -236,7 +236,14 @@ class Host(Record):
                 connection = self.connections.get(handle)
                 if connection is not None:
                     for segment in connection.transmit(now):
-                        packets.append(emit(segment, segment_size=segment.segment_size))
+                        packets.append(
+                            emit(
+                                segment,
+                                connection.control.hop_limit,
+                                segment_size=segment.segment_size,
+                                traffic_class=connection.control.dscp << 2,  # [R9293-3.9.1.9-03]
+                            )
+                        )
                     self.stale[handle] = True
                     self.news[handle] = True
         return packets
@@ -332,10 +339,13 @@ class Host(Record):
         self.touch(connection)
         return connection.control.handle
 
-    def write(self, connection: int, octets: bytes, now: Micros) -> int:
-        """SEND; how many octets were taken. Raises Refused: closing, or no such connection."""
+    def write(self, connection: int, octets: bytes, now: Micros, is_urgent: bool = False) -> int:
+        """SEND; how many octets were taken. Raises Refused: closing, or no such connection.
+
+        ``is_urgent`` has a meaning in plain TCP only, and else is Refused (RFC 9293 §3.8.5).
+        """
         found = self.find(connection)
-        count = found.write(octets)
+        count = found.write(octets, is_urgent)
         self.touch(found)
         return count
 
@@ -356,6 +366,24 @@ class Host(Record):
         """ABORT: end at once. Raises Refused: no such connection."""
         found = self.find(connection)
         found.abort(now)
+        self.touch(found)
+
+    def tune(
+        self,
+        connection: int,
+        now: Micros,
+        keep_alive: bool | None = None,
+        user_timeout: Micros | None = None,
+        hop_limit: int | None = None,
+        dscp: int | None = None,
+    ) -> None:
+        """What ``Choices`` set for a start may change at any time; None leaves a thing as it is.
+
+        Keep-alives [R9293-3.8.4-01], the user timeout (µs, 0 for none), the hop limit, the DSCP
+        [R9293-3.9.1.9-02]. Raises Refused: out of range, or no such connection.
+        """
+        found = self.find(connection)
+        found.tune(keep_alive, user_timeout, hop_limit, dscp, now)
         self.touch(found)
 
     def status(self, connection: int) -> ConnectionInfo:

@@ -8,6 +8,7 @@ from typing import Final
 # -- units ------------------------------------------------------------------------------------
 MILLISECOND: Final = 1_000  # µs
 SECOND: Final = 1_000_000  # µs
+HOUR: Final = 3_600 * SECOND  # µs
 
 # -- TCP: RFC 9293, RFC 7323 ------------------------------------------------------------------
 OPTION_SPACE: Final = 40  # octets; RFC 9293 §3.1: the data offset has four bits
@@ -17,6 +18,7 @@ IPV6_HEADER: Final = 40  # octets; RFC 8200 §3
 LONGEST_TEXT: Final = 65_455  # octets; what the lengths of IP leave beside the longest headers
 DEFAULT_MSS_IPV4: Final = 536  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
 DEFAULT_MSS_IPV6: Final = 1220  # octets; RFC 9293 §3.7.1 [R9293-3.7.1-01]
+MAXIMUM_URGENT: Final = 65_535  # the urgent pointer; RFC 9293 §3.1
 MAXIMUM_WINDOW: Final = 65_535  # the window field, unscaled; RFC 9293 §3.1
 MAXIMUM_WINDOW_SHIFT: Final = 14  # RFC 7323 §2.3 [R7323-2.3-02]
 MAXIMUM_SEGMENT_LIFETIME: Final = 30 * SECOND  # µs; RFC 9293 §3.4.2 says 2 minutes; 30 s is usual

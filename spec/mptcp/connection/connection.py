@@ -3,7 +3,7 @@
 The table of contents of this folder: each step stands in the file named after its section.
 """
 
-from mptcp.connection import abort, acknowledge, close, fallback, initiate, receive, send
+from mptcp.connection import abort, acknowledge, close, fallback, initiate, patience, receive, send
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.mapping import Run
 from mptcp.connection.news import Told, compute_news
@@ -13,6 +13,7 @@ from mptcp.events import Event
 from mptcp.parameters import REASON_MPTCP
 from mptcp.subflow.arrival import Arrival, Kind, Verdict
 from mptcp.subflow.arrive import compute_reset
+from mptcp.subflow.control import NEVER
 from mptcp.subflow.state import SYNCHRONIZED
 from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.subflow import Subflow
@@ -69,15 +70,23 @@ class Connection(Record):
 
     # -- the application ----------------------------------------------------------------------
 
-    def write(self, octets: bytes) -> int:
-        """Take as much of ``octets`` as the send buffer holds; how many. Raises Refused after close."""
+    def write(self, octets: bytes, is_urgent: bool = False) -> int:
+        """Take as much of ``octets`` as the send buffer holds; how many. Raises Refused after close.
+
+        ``is_urgent``: the peer's application is told that up to here it should hurry [R9293-3.8.5-01],
+        which only plain TCP can say [R8684-3.3.1-14].
+        """
         control = self.control
+        if is_urgent and control.mode is not Mode.PLAIN:
+            raise Refused("only plain TCP has urgent data")
         if control.state not in MAY_WRITE or control.snd_fin >= 0:
             raise Refused("connection closing")
         length = min(len(octets), control.choices.send_buffer - len(control.snd_queue))
         control.is_short = length < len(octets)
         if length > 0:
             control.snd_queue.append(Text(octets, 0, length))
+            if is_urgent:
+                fallback.urge(control, control.branches[0])
         return max(length, 0)
 
     def read(self, limit: int, now: Micros) -> bytes:
@@ -92,6 +101,33 @@ class Connection(Record):
             if branch.subflow.is_window_news(window):
                 branch.subflow.acknowledge()
         return octets
+
+    def tune(
+        self,
+        keep_alive: bool | None,
+        user_timeout: Micros | None,
+        hop_limit: int | None,
+        dscp: int | None,
+        now: Micros,
+    ) -> None:
+        """What the application may set at any time; None leaves a thing as it is. Raises Refused."""
+        control = self.control
+        if user_timeout is not None:
+            if user_timeout < 0:
+                raise Refused("durations and limits are not negative")
+            control.user_timeout = user_timeout
+            control.patience_at = NEVER  # transmit begins the wait
+        if hop_limit is not None:
+            if not 0 < hop_limit < 256:
+                raise Refused("the hop limit is between 1 and 255")
+            control.hop_limit = hop_limit
+        if dscp is not None:
+            if not 0 <= dscp < 64:
+                raise Refused("the DSCP is between 0 and 63")
+            control.dscp = dscp
+        if keep_alive is not None:
+            for branch in control.branches:
+                branch.subflow.keep_alive(keep_alive, now)
 
     def close(self, now: Micros) -> None:
         """No more writes; reading goes on [R8684-3.3.3-02]."""
@@ -123,6 +159,7 @@ class Connection(Record):
                 receive.take_text(control, branch, arrival.text, now)
             if control.mode is Mode.PLAIN:
                 acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
+                fallback.take_urgent(control, branch)
         elif before is SubflowState.SYN_RECEIVED and is_first_again(branch, segment):
             initiate.take_syn_again(control, segment.options)
         close.progress(control, now)
@@ -220,7 +257,10 @@ class Connection(Record):
             for branch in control.branches:
                 self.drain(branch, segments, now)
             if len(segments) == count:
-                return segments
+                break
+        if control.user_timeout:
+            patience.watch(control, now)
+        return segments
 
     def drain(self, branch: Branch, segments: list[Segment], now: Micros) -> None:
         """Everything that one subflow may send now."""
@@ -242,11 +282,12 @@ class Connection(Record):
             branch.subflow.tick(now)
         close.tick(self.control, now)
         close.progress(self.control, now)
+        patience.tick(self.control, now)
 
     def deadline(self) -> Micros:
         """When ``tick`` is due; NEVER if not."""
         control = self.control
-        earliest = min(control.retransmit_at, control.orphan_at)
+        earliest = min(control.retransmit_at, control.orphan_at, control.patience_at)
         for branch in control.branches:
             earliest = min(earliest, branch.subflow.deadline())
         return earliest

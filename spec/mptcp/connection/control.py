@@ -94,12 +94,14 @@ class Control(Record):
         "snd_fin",
         "has_data_ack",
         "is_short",
+        "snd_up",
         # receiving: RFC 8684 §3.3.4
         "rcv_nxt",
         "rcv_edge",
         "rcv_held",
         "rcv_ready",
         "rcv_fin",
+        "rcv_up",
         # signals that leave with the next segment
         "fin_now",
         "fail_dsn",
@@ -112,6 +114,12 @@ class Control(Record):
         "unanswered",
         "retransmit_at",
         "orphan_at",
+        # what the application may set
+        "user_timeout",
+        "patience_una",
+        "patience_at",
+        "hop_limit",
+        "dscp",
         # parts
         "branches",
         "scheduler",
@@ -165,12 +173,14 @@ class Control(Record):
         self.snd_fin = NO_OFFSET  # offset of our DATA_FIN once the application closed
         self.has_data_ack = False  # a Data ACK of something that we sent has come
         self.is_short = False  # the last write was cut short
+        self.snd_up = 0  # in plain TCP: data offset behind the last urgent octet written
 
         self.rcv_nxt = 1  # next expected, right after the IDSN [R8684-3.1-61] [R8684-C.1.3-01]
         self.rcv_edge = 1  # right edge of the window we announced: never retreats [R8684-C.1.3-02]
         self.rcv_held = Intervals(1)  # data out of order
         self.rcv_ready = Queue(1)  # data in order, for the application
         self.rcv_fin = NO_OFFSET  # offset of the peer's DATA_FIN once seen
+        self.rcv_up = 0  # in plain TCP: data offset behind the last octet that the peer called urgent
 
         self.fin_now = False  # the DATA_FIN leaves (again) with the next acknowledgment
         self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name
@@ -183,6 +193,12 @@ class Control(Record):
         self.unanswered = 0  # expiries since the peer last let us hope: the limit
         self.retransmit_at: Micros = NEVER
         self.orphan_at: Micros = NEVER  # when a connection that no subflow can end is given up
+
+        self.user_timeout: Micros = choices.user_timeout  # 0: wait for ever
+        self.patience_una = 0  # snd_una when the wait began
+        self.patience_at: Micros = NEVER
+        self.hop_limit = choices.hop_limit  # of our packets [R9293-3.9.2-01]
+        self.dscp = choices.dscp  # [R9293-3.9.1.9-01]
 
         self.branches: list[Branch] = []
         self.scheduler = scheduler

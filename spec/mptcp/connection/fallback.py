@@ -100,6 +100,20 @@ def take_infinite(control: Control, branch: Branch, now: Micros) -> None:
     start_infinite(control, branch, "infinite mapping", now)
 
 
+def urge(control: Control, branch: Branch) -> None:
+    """All that was written is urgent (RFC 9293 §3.8.5) [R9293-3.8.5-01] [R9293-3.8.5-02]."""
+    control.snd_up = control.snd_queue.end
+    branch.subflow.urge(control.snd_up - compute_send_shift(control, branch))
+
+
+def take_urgent(control: Control, branch: Branch) -> None:
+    """How far the peer's urgent data goes, in plain TCP [R9293-3.8.5-03]."""
+    if branch.subflow.tcb.rcv_up > 0:
+        control.rcv_up = max(
+            control.rcv_up, branch.subflow.tcb.rcv_up + compute_receive_shift(control, branch)
+        )
+
+
 def take_plain_ack(control: Control, branch: Branch) -> int:
     """In plain TCP the subflow's acknowledgment frees the data [R8684-3.7-27]: the data offset it reaches."""
     tcb = branch.subflow.tcb

@@ -83,6 +83,7 @@ class ConnectionInfo(Value):
         "unread",
         "unsent",
         "is_finished",
+        "urgent",
         "subflows",
     )
 
@@ -106,6 +107,7 @@ class ConnectionInfo(Value):
         unread: int,
         unsent: int,
         is_finished: bool,
+        urgent: int,
         subflows: tuple[SubflowInfo, ...],
     ) -> None:
         self.state: Final = state
@@ -126,6 +128,7 @@ class ConnectionInfo(Value):
         self.unread: Final = unread
         self.unsent: Final = unsent
         self.is_finished: Final = is_finished  # the peer will send no more
+        self.urgent: Final = urgent  # octets from the next one to be read to the end of the urgent ones
         self.subflows: Final = subflows
 
 
@@ -174,5 +177,6 @@ def compute_info(control: Control) -> ConnectionInfo:
         len(control.rcv_ready),
         end - min(control.snd_nxt, end),
         control.rcv_nxt > control.rcv_fin >= 0,
+        max(control.rcv_up - control.rcv_ready.start, 0),  # [R9293-3.8.5-04]
         subflows,
     )

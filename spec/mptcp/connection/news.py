@@ -11,6 +11,8 @@ from mptcp.events import (
     FellBack,
     Finished,
     Readable,
+    Troubled,
+    Urgent,
     Writable,
 )
 from mptcp.values import Record
@@ -19,11 +21,12 @@ from mptcp.values import Record
 class Told(Record):
     """What the application knows already."""
 
-    FIELDS = ("is_open", "rcv_nxt", "is_finished", "is_plain", "is_over")
+    FIELDS = ("is_open", "rcv_nxt", "rcv_up", "is_finished", "is_plain", "is_over")
 
     def __init__(self) -> None:
         self.is_open = False
         self.rcv_nxt = 1
+        self.rcv_up = 0
         self.is_finished = False
         self.is_plain = False
         self.is_over = False
@@ -40,6 +43,16 @@ def compute_news(control: Control, told: Told) -> list[Event]:
     if not told.is_plain and control.mode is Mode.PLAIN and control.reason and told.is_open:
         told.is_plain = True
         events.append(FellBack(control.handle, control.reason))
+    for branch in control.branches:
+        tcb = branch.subflow.tcb
+        if tcb.trouble:
+            if control.choices.report_trouble and not control.error:
+                events.append(Troubled(control.handle, tcb.trouble))
+            tcb.trouble = ""
+    if control.rcv_up > told.rcv_up:
+        told.rcv_up = control.rcv_up
+        if control.rcv_up > control.rcv_ready.start:
+            events.append(Urgent(control.handle))
     end = control.rcv_ready.end
     if end > told.rcv_nxt:
         told.rcv_nxt = end

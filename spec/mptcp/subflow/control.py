@@ -36,6 +36,7 @@ class Control(Record):
         "is_passive",
         "error",
         "is_unreachable",
+        "trouble",
         # send sequence variables
         "iss",
         "snd_una",
@@ -60,6 +61,11 @@ class Control(Record):
         "rcv_up",
         "takes_syn_text",
         "heard_at",
+        # keep-alives
+        "keep_alive",
+        "asked_at",
+        "questions",
+        "alive_at",
         # acknowledging
         "sack",
         "blocks",
@@ -128,6 +134,7 @@ class Control(Record):
         self.state = State.CLOSED
         self.is_passive = False  # it came from LISTEN
         self.is_unreachable = False  # ICMP said so while we were opening
+        self.trouble = ""  # what the user may want to know, and no reason to end yet
         self.error = ""  # why it ended, when not by FINs: refused, reset, timed out
 
         self.iss = iss  # initial send sequence number, 32 bits
@@ -154,6 +161,11 @@ class Control(Record):
         self.rcv_up = 0  # offset behind the last octet that the peer called urgent
         self.takes_syn_text = False  # text may come with the peer's SYN: RFC 7413
         self.heard_at: Micros = 0  # when an acceptable segment came last
+
+        self.keep_alive = choices.keep_alive
+        self.asked_at: Micros = 0  # when a keep-alive left last
+        self.questions = 0  # keep-alives without answer
+        self.alive_at: Micros = NEVER  # when to look whether the peer has been silent
 
         self.sack = False  # agreed on both SYNs: RFC 2018 §2
         self.blocks: Blocks | None = None  # what is held out of order, if anything is

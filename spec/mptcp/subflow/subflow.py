@@ -1,8 +1,8 @@
 """A subflow: the user's calls of RFC 9293 §3.10, and the beats of the host."""
 
 from mptcp.parameters import MAXIMUM_WINDOW
+from mptcp.subflow import alive, timers, transmit, unreachable
 from mptcp.subflow import arrive as arriving
-from mptcp.subflow import timers, transmit, unreachable
 from mptcp.subflow.arrival import Arrival, Kind, Plan, Terms
 from mptcp.subflow.control import NO_OFFSET, Control
 from mptcp.subflow.negotiate import begin
@@ -66,6 +66,15 @@ class Subflow(Record):
         if self.tcb.state in SYNCHRONIZED:
             self.tcb.ask_now = True
 
+    def keep_alive(self, is_wanted: bool, now: Micros) -> None:
+        """Keep-alives, on or off (RFC 9293 §3.8.4)."""
+        alive.start(self.tcb, is_wanted, now)
+
+    def urge(self, offset: int) -> None:
+        """Text before ``offset`` is urgent: a segment says so as soon as one can (RFC 9293 §3.8.5)."""
+        self.tcb.snd_up = offset
+        self.acknowledge()
+
     # -- the beats ----------------------------------------------------------------------------
 
     def arrive(self, segment: Segment, is_signal: bool, now: Micros) -> Arrival:
@@ -79,6 +88,8 @@ class Subflow(Record):
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""
         timers.tick(self.tcb, now)
+        if self.tcb.alive_at <= now:
+            alive.tick(self.tcb, now)
 
     def deadline(self) -> Micros:
         """When ``tick`` is due; NEVER if not."""

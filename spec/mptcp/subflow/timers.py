@@ -17,6 +17,9 @@ def move(tcb: Control, signal: Signal, now: Micros) -> None:
         tcb.time_wait_at = now + tcb.choices.time_wait  # [R9293-3.6.1-01]
         tcb.rto_at = NEVER
         tcb.persist_at = NEVER
+    elif tcb.state is State.ESTABLISHED:
+        if tcb.keep_alive:
+            tcb.alive_at = now + tcb.choices.keep_alive_idle
     elif tcb.state is State.CLOSED:
         stop_all(tcb)
 
@@ -34,6 +37,7 @@ def stop_all(tcb: Control) -> None:
     tcb.persist_at = NEVER
     tcb.ack_at = NEVER
     tcb.time_wait_at = NEVER
+    tcb.alive_at = NEVER
     tcb.ack_now = False
     tcb.probe_now = False
     tcb.blocks = None
@@ -41,7 +45,7 @@ def stop_all(tcb: Control) -> None:
 
 def compute_deadline(tcb: Control) -> Micros:
     """When ``tick`` has something to do next; NEVER if nothing is awaited."""
-    return min(tcb.rto_at, tcb.persist_at, tcb.ack_at, tcb.time_wait_at)
+    return min(tcb.rto_at, tcb.persist_at, tcb.ack_at, tcb.time_wait_at, tcb.alive_at)
 
 
 def compute_rto(srtt: Micros, rttvar: Micros, minimum: Micros) -> Micros:
@@ -116,6 +120,8 @@ def expire_retransmission(tcb: Control, now: Micros) -> None:
     is_opening = tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED
     limit = tcb.choices.syn_attempts if is_opening else tcb.choices.retransmissions
     tcb.journal.note(now, tcb.name, "retransmission timeout", str(tcb.retries))
+    if tcb.retries == tcb.choices.advice_after:
+        tcb.trouble = "retransmissions"  # [R9293-3.8.3-01] R1 [R9293-3.8.3-05]
     if tcb.retries >= limit:  # [R9293-3.8.3-02] [R9293-3.8.3-07] both are choices
         # [R9293-3.9.1.8-01] a router's word is the better explanation
         end(

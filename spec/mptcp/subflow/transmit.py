@@ -1,7 +1,7 @@
 """What leaves next, and the segment that carries it (RFC 9293 §3.8, §3.10.2)."""
 
 from mptcp.numbers import compute_wire_32
-from mptcp.parameters import MAXIMUM_WINDOW
+from mptcp.parameters import MAXIMUM_URGENT, MAXIMUM_WINDOW
 from mptcp.subflow.arrival import Kind, Plan, Terms
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
@@ -11,7 +11,7 @@ from mptcp.subflow.timers import compute_backoff, start_persist, start_retransmi
 from mptcp.values import Micros, Text
 from mptcp.wire.budget import arrange, compute_length
 from mptcp.wire.options import Option
-from mptcp.wire.segment import ACK, FIN, PSH, RST, SYN, Segment
+from mptcp.wire.segment import ACK, FIN, PSH, RST, SYN, URG, Segment
 
 NOTHING = Plan(Kind.NOTHING, 0)
 TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
@@ -255,6 +255,10 @@ def make(
         tcb.ack_alone = False
         tcb.ack_waiting = 0
         tcb.ack_at = NEVER
+    urgent = 0
+    if tcb.snd_up > start and not flags & (SYN | RST):
+        flags |= URG
+        urgent = min(tcb.snd_up - start, MAXIMUM_URGENT)  # [R9293-3.8.5-05]
     return Segment(
         tcb.local,  # [R9293-3.9.1.1-05]
         tcb.remote,
@@ -264,7 +268,7 @@ def make(
         acknowledgment,
         flags,
         field,
-        0,  # [R8684-3.3.1-14] nothing is urgent
+        urgent,
         options,
         text,
         segment_size,

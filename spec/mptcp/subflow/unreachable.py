@@ -31,6 +31,7 @@ def arrive(tcb: Control, code: int, sequence: int, now: Micros) -> None:
     if not is_plausible(compute_offset_32(tcb.iss, sequence, tcb.snd_una), tcb.snd_una, tcb.snd_nxt):
         return
     tcb.journal.note(now, tcb.name, "ICMP unreachable", str(code))
+    tcb.trouble = "unreachable"  # [R9293-3.9.1.8-01] [R9293-3.9.2.2-04]
     if tcb.state is not State.SYN_SENT:
         return  # [R9293-3.9.2.2-03] a soft error does not abort
     tcb.is_unreachable = True

@@ -3,7 +3,7 @@
 import pytest
 
 from mptcp.connection.info import ConnectionInfo
-from mptcp.events import Closed, Established, FellBack, Finished, Readable
+from mptcp.events import Closed, Established, FellBack, Finished, Readable, Troubled
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.dss import Dss
 from mptcp.wire.handshake import (
@@ -210,7 +210,7 @@ def test_syn_lost_again_and_again() -> None:
     peer.expects(SYN, without=MULTIPATH, at=7 * SECOND)
     peer.sends(SYN | ACK, options=PEER_OPTIONS)
     peer.expects(ACK, seq=1, ack=1, without=MULTIPATH)
-    user.hears(Established, FellBack)
+    user.hears(Troubled, Established, FellBack)
     assert not status(user).multipath
     talks_plain(user, peer)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mptcp.events import Aborted, Accepted, Established, Readable
+from mptcp.events import Aborted, Accepted, Established, Readable, Troubled
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK, FIN, PSH, RST, SYN
 from mptcp_model.dialogue import HOST_IPV6, PEER_IPV6, Dialogue
@@ -232,6 +232,7 @@ def test_syn_is_repeated_and_given_up() -> None:
     for moment in (1, 3, 7, 15, 31, 63):
         peer.expects(SYN, seq=0, at=moment * SECOND)
     peer.waits(180 * SECOND)
+    user.hears(Troubled)
     user.hears_nothing()
     peer.skips()
     peer.expects_nothing(until=600 * SECOND)

@@ -5,11 +5,11 @@ Round trips of 100 ms, so that after the first the RTO is 100 + 4 · 50 = 300 ms
 
 import pytest
 
-from mptcp.events import Aborted
+from mptcp.events import Aborted, Troubled
 from mptcp.parameters import MILLISECOND, SECOND
-from mptcp.wire.segment import ACK, FIN
+from mptcp.wire.segment import ACK, FIN, SYN
 from mptcp_model.dialogue import Peer, User
-from mptcp_model.situations import established, established_actively
+from mptcp_model.situations import established, established_actively, syn_sent
 
 RTT = 100 * MILLISECOND
 RTO = 300 * MILLISECOND
@@ -102,11 +102,42 @@ def test_giving_up() -> None:
     user, peer = established(rtt=RTT)
     user.writes(b"hello")
     peer.waits(100 * SECOND)
+    user.hears(Troubled(user.connection, "retransmissions"))
     user.hears_nothing()
     peer.waits(3_600 * SECOND)
     assert user.hears(Aborted) == Aborted(user.connection, "timed out")
     peer.skips()
     peer.expects_nothing(until=7_200 * SECOND)
+
+
+@pytest.mark.clause("R9293-3.8.3-01", "R9293-3.8.3-05", "R9293-3.8.3-06")
+@pytest.mark.parametrize("limit", [1, 3, 5])
+def test_advice(limit: int) -> None:
+    """At R1, three retransmissions by default, the user hears of it, once, and nothing ends."""
+    user, peer = established(rtt=RTT, **({} if limit == 3 else {"advice_after": limit}))
+    user.writes(b"hello")
+    for _ in range(limit):
+        user.hears_nothing()
+        peer.expects(ACK, text=b"hello", by=100 * SECOND)
+    user.hears_nothing()
+    peer.expects(ACK, text=b"hello", by=100 * SECOND)
+    user.hears(Troubled(user.connection, "retransmissions"))
+    peer.expects(ACK, text=b"hello", by=100 * SECOND)
+    user.hears_nothing()
+    peer.sends(ACK)
+    user.writes(b"world")
+    peer.expects(ACK, text=b"world")
+
+
+@pytest.mark.clause("R9293-3.8.3-03", "R9293-3.8.3-05")
+def test_advice_while_opening() -> None:
+    """SYNs obey R1 as well."""
+    user, peer = syn_sent()
+    for at in (1, 3):
+        peer.expects(SYN, at=at * SECOND)
+    user.hears_nothing()
+    peer.expects(SYN, at=7 * SECOND)
+    user.hears(Troubled(user.connection, "retransmissions"))
 
 
 @pytest.mark.clause("R9293-3.8.3-02")

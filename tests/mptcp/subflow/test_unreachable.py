@@ -2,7 +2,7 @@
 
 import pytest
 
-from mptcp.events import Aborted, Established
+from mptcp.events import Aborted, Established, Troubled
 from mptcp.numbers import compute_wire_32
 from mptcp.parameters import SECOND
 from mptcp.wire.icmp import Quote, TooBig, Unreachable, emit
@@ -35,15 +35,16 @@ def test_hard_error_while_opening(ipv6: bool, code: int) -> None:
     peer.expects_nothing(until=300 * SECOND)
 
 
-@pytest.mark.clause("R9293-3.9.2.2-03", "R9293-3.9.1.8-01")
+@pytest.mark.clause("R9293-3.9.2.2-03", "R9293-3.9.1.8-01", "R9293-3.9.2.2-04")
 @pytest.mark.parametrize(("ipv6", "code"), [(False, c) for c in SOFT_4] + [(True, c) for c in SOFT_6])
 def test_soft_error_while_opening(ipv6: bool, code: int) -> None:
     """What cannot be reached now may be later: the SYN goes on, and in the end the reason is told."""
     user, peer = syn_sent(ipv6=ipv6)
     report(peer, code, 0)
-    user.hears_nothing()
+    user.hears(Troubled(user.connection, "unreachable"))
     peer.expects(SYN, at=SECOND)
     peer.waits(600 * SECOND)
+    user.hears(Troubled(user.connection, "retransmissions"))
     assert user.hears(Aborted) == Aborted(user.connection, "unreachable")
 
 
@@ -54,10 +55,19 @@ def test_soft_error_and_success() -> None:
     report(peer, 1, 0)
     peer.expects(SYN, at=SECOND)
     peer.sends(SYN | ACK)
-    user.hears(Established)
+    user.hears(Troubled, Established)
 
 
-@pytest.mark.clause("R9293-3.9.2.2-03")
+@pytest.mark.clause("R9293-3.9.1.8-02")
+def test_reports_are_a_choice() -> None:
+    """Whoever does not want to hear of trouble does not."""
+    user, peer = syn_sent(report_trouble=False)
+    report(peer, 1, 0)
+    peer.waits(30 * SECOND)
+    user.hears_nothing()
+
+
+@pytest.mark.clause("R9293-3.9.2.2-03", "R9293-3.9.2.2-04", "R9293-3.9.1.8-01")
 @pytest.mark.parametrize("code", range(16))
 def test_no_error_breaks_what_stands(code: int) -> None:
     """Anybody can send such a packet: a connection that is open goes on."""
@@ -67,7 +77,7 @@ def test_no_error_breaks_what_stands(code: int) -> None:
     user.writes(b"hello")
     peer.expects(ACK, text=b"hello")
     report(peer, code, 1)
-    user.hears_nothing()
+    user.hears(Troubled(user.connection, "unreachable"))
     peer.expects(ACK, seq=1, text=b"hello", by=10 * SECOND)
     peer.sends(ACK)
     user.writes(b"world")
