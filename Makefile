@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+SECONDS ?= 60
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -14,7 +15,7 @@ BENCHES := $(sort $(wildcard tests/bench/bench_*.py))
 unexport PYTHONPATH
 export MYPY_CACHE_DIR := build/mypy
 
-.PHONY: help demo test prove lint bench docs install clean distclean
+.PHONY: help demo test prove fuzz lint bench docs install clean distclean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -37,6 +38,14 @@ test: install ## run the test suite on both builds (ARGS="-k word" picks some)
 
 prove: install ## prove the theorems about the sources, each with its mutants (ARGS="T12 serial" picks some)
 	@$(BIN)/mptcp prove $(ARGS)
+
+fuzz: .venv/tools ## look for packets that break the parser or a host, for SECONDS=60 in all
+	@$(PIP) install $$($(BIN)/python .ci/requirements.py fuzz) || { \
+	    echo "mptcp: atheris cannot be installed here, so nothing is fuzzed"; exit 1; }
+	@set -e; for kind in packets scripts; do \
+	    echo "==> $$kind, for $$(($(SECONDS) / 2)) seconds"; \
+	    $(BIN)/python tests/fuzz/fuzz.py $$kind $$(($(SECONDS) / 2)); \
+	done
 
 lint: .venv/tools ## ruff and mypy --strict
 	@echo "==> ruff check"; $(BIN)/ruff check --quiet
