@@ -7,6 +7,7 @@ the same seed gives the same packets, octet for octet.
     clock         virtual time: what happens next
     link          one direction of a wire: rate, delay, loss, queue, reorder, duplicate
     router        prefixes, hop limits, "too big"
+    middlebox     what does not leave packets as they are: strips, splits, joins, alters, translates
     applications  what runs on top of a connection: Sender, Sink, Echo
     machine       one mptcp.host.Host with its interfaces and applications
     capture       pcap files

@@ -18,6 +18,8 @@ from mptcp.events import (
     FellBack,
     Finished,
     Readable,
+    Troubled,
+    Urgent,
     Writable,
 )
 from mptcp.host import Host
@@ -77,7 +79,7 @@ class Application(State):
         elif isinstance(event, Writable):
             self.push(host, now)
         else:
-            assert isinstance(event, FellBack), event
+            assert isinstance(event, (FellBack, Troubled, Urgent)), event
 
     def on_alarm(self, host: Host, now: Micros) -> None:
         """The moment that ``deadline`` named has come."""

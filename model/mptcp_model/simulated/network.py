@@ -12,6 +12,7 @@ from mptcp_model.simulated.capture import Capture
 from mptcp_model.simulated.clock import Clock, Livelock
 from mptcp_model.simulated.link import Line, Link
 from mptcp_model.simulated.machine import Machine
+from mptcp_model.simulated.middlebox import BACK, FORTH, Middlebox
 from mptcp_model.simulated.router import Router
 from mptcp_model.state import State
 
@@ -39,13 +40,15 @@ class Network(State):
     congestion windows seen on machines that are watched.
     """
 
-    FIELDS = ("clock", "machines", "routers", "links", "taps", "windows", "alarms")
+    FIELDS = ("clock", "machines", "routers", "links", "boxes", "places", "taps", "windows", "alarms")
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.machines: dict[str, Machine] = {}
         self.routers: dict[str, Router] = {}
         self.links: dict[str, Link] = {}
+        self.boxes: dict[str, Middlebox] = {}
+        self.places: dict[str, list[tuple[str, str]]] = {}  # by link: the boxes before it, and their ways
         self.taps: dict[str, Capture] = {}
         self.windows: dict[str, list[Window]] = {}
         self.alarms: dict[str, Micros] = {}
@@ -121,8 +124,22 @@ class Network(State):
             self.see(name, packet)
             self.see(EVERYWHERE, packet)
             link = self.links[name]
-            for arrival in link.send(packet, self.now):
-                self.clock.schedule(arrival, link.target, packet)
+            for passed in self.go_through(name, packet):
+                for arrival in link.send(passed, self.now):
+                    self.clock.schedule(arrival, link.target, passed)
+
+    def go_through(self, name: str, packet: bytes) -> list[bytes]:
+        """What the boxes before the link ``name`` leave of ``packet``, in the order in which they stand."""
+        packets = [packet]
+        for box, way in self.places.get(name, ()):
+            packets = [passed for one in packets for passed in self.boxes[box].arrive(one, way)]
+        return packets
+
+    def put(self, name: str, box: Middlebox, forth: str = "client>0", back: str = "server>0") -> None:
+        """Put ``box`` before two links: FORTH on the one and BACK on the other. Taps see what comes to it."""
+        self.boxes[name] = box
+        self.places.setdefault(forth, []).append((name, FORTH))
+        self.places.setdefault(back, []).insert(0, (name, BACK))
 
     def see(self, name: str, packet: bytes) -> None:
         """Show a packet to the tap on ``name``, if there is one."""
