@@ -46,7 +46,7 @@ TOOLS = {"rich", "typer"}  # of the command line
 PACKAGES = {  # of ours: which others of ours it may import, and which of other people's
     "mptcp": ({"mptcp"}, {"librt"}),
     "mptcp_stack": ({"mptcp", "mptcp_stack"}, {"pyroute2", *TOOLS}),
-    "mptcp_model": ({"mptcp", "mptcp_model"}, {"hypothesis", "matplotlib", *TOOLS}),
+    "mptcp_model": ({"mptcp", "mptcp_model"}, {"dpkt", "hypothesis", "matplotlib", *TOOLS}),
     "mptcp_proofs": ({"mptcp", "mptcp_model", "mptcp_proofs"}, {"hypothesis", "librt", "z3", *TOOLS}),
 }
 # The build switch runs before the protocol is imported, and is not part of it.

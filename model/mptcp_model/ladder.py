@@ -8,13 +8,14 @@ print(draw(capture.packets))
 """
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from mptcp.errors import Malformed
 from mptcp.values import Micros
 from mptcp.wire import ip, segment
-from mptcp_model.scribe import End, Scribe, ends
+from mptcp_model.decoding.names import name_end
+from mptcp_model.decoding.records import End
+from mptcp_model.scribe import Scribe, ends
 from mptcp_model.simulated.capture import Packet
 
 WIDTH: Final = 96
@@ -68,9 +69,3 @@ def draw_heads(flows: Sequence[tuple[End, End]], width: int) -> list[str]:
         one, two = name_end(left), name_end(right)
         heads.append(f"{'µs':>12}  {number:>2}  {one}{' ' * max(1, width - len(one) - len(two) - 1)}{two}")
     return heads
-
-
-def name_end(end: End) -> str:
-    """``address:port``, IPv6 in brackets."""
-    address = ip_address(end.address)
-    return f"[{address}]:{end.port}" if len(end.address) == 16 else f"{address}:{end.port}"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mptcp.errors import Malformed
 from mptcp.values import Micros
 from mptcp.wire import ip, segment
-from mptcp_model.scribe import End, Scribe, ends
+from mptcp_model.decoding.records import End
+from mptcp_model.scribe import Scribe, ends
 from mptcp_model.simulated.capture import Packet
 from mptcp_model.simulated.network import Window
 

@@ -31,7 +31,6 @@ class Choices(Value):
         "lowest_version",
         "checksum",
         "join_initial_address",
-        "narrow_numbers",
         "fast_close_by_ack",
         "fast_close_retransmissions",
         "syn_attempts_with_mptcp",
@@ -78,7 +77,6 @@ class Choices(Value):
         lowest_version: int = 1,
         checksum: int = ACCEPT,
         join_initial_address: bool = True,
-        narrow_numbers: bool = False,
         fast_close_by_ack: bool = False,
         fast_close_retransmissions: int = 3,
         syn_attempts_with_mptcp: int = 3,
@@ -156,9 +154,6 @@ class Choices(Value):
         self.checksum: Final = checksum
         # Flag C clear: the peer may join to the initial address and port. RFC 8684 §3.1
         self.join_initial_address: Final = join_initial_address
-        # DSNs, and Data ACKs to a peer that does likewise, of 32 bits up to the 2**32nd octet, so that no
-        # rate wraps them. RFC 8684 §3.3.1 [R8684-3.3.1-23] [R8684-3.3.1-26]
-        self.narrow_numbers: Final = narrow_numbers
         # Abort by an acknowledgment with MP_FASTCLOSE that the peer answers, and not by RSTs that may
         # be lost; version 0 always does. RFC 8684 §3.5 [R8684-3.5-04]
         self.fast_close_by_ack: Final = fast_close_by_ack

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from mptcp_model.demonstration.telling import Telling
 from mptcp_model.demonstration.transfer import Transfer, compute_sha256, write_source
 from mptcp_model.simulated.capture import read_pcap
 
-ROOT = Path(__file__).resolve().parents[2]
 OCTETS = 1_000_000  # the first loss is among them
 NOTHING = [sys.executable, "-c", ""]
 ELSEWHERE = """
@@ -45,23 +43,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulation(source: Path, tmp_path: Path) -> Simulation:
     """The file was moved through the simulated network."""
     return simulate(source, tmp_path, lambda octets: None)
-
-
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command `mptcp` is found, also by the processes that are started, as if it were installed."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
-    lines = [
-        line
-        for group, entries in groups.items()
-        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()))
-    ]
-    information = tmp_path / "site" / "mptcp-0.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mptcp\nVersion: 0\n")
-    (information / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
 
 
 def run(capsys: pytest.CaptureFixture[str], folder: Path, octets: int, alone: bool) -> tuple[int, Any, str]:

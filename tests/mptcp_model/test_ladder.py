@@ -115,8 +115,8 @@ def test_a_flow_that_joins() -> None:
 def test_in_the_middle() -> None:
     """Whoever comes late counts from the first number seen."""
     scribe = Scribe()
-    assert scribe.describe(from_a(ACK, 5_000, 7_000, (), b"abc")) == "ACK 0+3 ack 1 win 500"
-    assert scribe.describe(from_b(ACK, 7_000, 5_003)) == "ACK 1 ack 3 win 500"
+    assert scribe.describe(from_a(ACK, 5_000, 7_000, (), b"abc")) == "ACK 1+3 ack 1 win 500"
+    assert scribe.describe(from_b(ACK, 7_000, 5_003)) == "ACK 1 ack 4 win 500"
 
 
 @pytest.mark.parametrize(

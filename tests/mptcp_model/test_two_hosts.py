@@ -57,7 +57,6 @@ choices = st.builds(
     versions=st.sampled_from([(1, 1), (1, 0), (0, 0)]),
     multipath=st.sampled_from([True, True, True, False]),
     checksum=st.sampled_from([ACCEPT, ACCEPT, REFUSE, REQUIRE]),
-    narrow_numbers=st.booleans(),
     fast_close_by_ack=st.booleans(),
     receive_buffer=st.sampled_from([1_000, 3_000, 20_000, 100_000]),
     send_buffer=st.just(100_000),

@@ -229,7 +229,6 @@ class Connection(Record):
             receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)
             return
         branch.has_mapping = True
-        control.is_peer_wide = True  # a DSN that needs no number is as good as a whole one
         run = Run(1, 1, option.length, option.length, option.checksum)
         receive.take_run(control, branch, run, arrival, now)
 

@@ -102,7 +102,6 @@ class Control(Record):
         "rcv_ready",
         "rcv_fin",
         "rcv_up",
-        "is_peer_wide",
         # signals that leave with the next segment
         "fin_now",
         "fail_dsn",
@@ -182,7 +181,6 @@ class Control(Record):
         self.rcv_ready = Queue(1)  # data in order, for the application
         self.rcv_fin = NO_OFFSET  # offset of the peer's DATA_FIN once seen
         self.rcv_up = 0  # in plain TCP: data offset behind the last octet that the peer called urgent
-        self.is_peer_wide = False  # data came with a DSN of 64 bits [R8684-3.3.2-02]
 
         self.fin_now = False  # the DATA_FIN leaves (again) with the next acknowledgment
         self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name

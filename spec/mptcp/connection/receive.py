@@ -52,7 +52,6 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Ar
             return
         checksum = None  # [R6824-3.3-01]
     branch.has_mapping = True
-    control.is_peer_wide = control.is_peer_wide or mapping.wide
     dsn = compute_dsn(control, mapping)
     length = mapping.length - (1 if mapping.fin else 0)
     if mapping.fin:

@@ -1,0 +1,145 @@
+"""A segment as an object of JSON, in one line: the format that docs/decode.rst describes.
+
+The text is put together by hand for what nearly every segment has, timestamps and DSS; everything else goes
+through ``json``.
+"""
+
+import json
+from typing import Final
+
+from mptcp.errors import Malformed
+from mptcp.wire.dss import Dss
+from mptcp.wire.options import NoOperation, Timestamps
+from mptcp.wire.segment import ACK, SYN, URG
+from mptcp_model.decoding.captures import SECOND
+from mptcp_model.decoding.conversation import Reading
+from mptcp_model.decoding.names import name_address, spell_fields
+from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note
+from mptcp_model.decoding.records import Direction, Subflow
+from mptcp_model.decoding.sights import Sight
+from mptcp_model.scribe import FLAG_NAMES
+
+ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
+FLAG_LISTS: Final = [ENCODE([name for flag, name in FLAG_NAMES if octet & flag]) for octet in range(256)]
+"""The list of flags for each octet."""
+
+
+def tell(sight: Sight) -> str:
+    """The object of one sight, and the end of the line."""
+    number, moment, reading, faults = sight
+    seconds, nanos = divmod(moment, SECOND)
+    if isinstance(reading, Malformed):
+        trouble = {"offset": reading.offset, "reason": reading.reason}
+        return f'{{"frame":{number},"time":{seconds}.{nanos:09d},"malformed":{ENCODE(trouble)}}}\n'
+    segment, (subflow, direction, other) = reading.segment, reading.place
+    flags = segment.flags
+    head = direction.head
+    if not head:
+        head = direction.head = tell_head(subflow, direction)
+    acknowledgment = offset = "null"
+    if flags & ACK:
+        acknowledgment, offset = str(segment.acknowledgment), str(reading.acknowledgment)
+    window = segment.window
+    scaled = "null"
+    if flags & SYN:
+        scaled = str(window)
+    elif direction.begun and other.begun:
+        scaled = str(window if direction.scale is None or other.scale is None else window << direction.scale)
+    data = "null" if reading.data is None else str(reading.data)
+    options = tell_options(reading) if segment.options else ""
+    rest = tell_rest(reading, faults) if faults or reading.sums or flags & URG else "}\n"
+    return (
+        f'{{"frame":{number},"time":{seconds}.{nanos:09d},{head}"flags":{FLAG_LISTS[flags]},'
+        f'"sequence":{segment.sequence},"sequence_offset":{reading.sequence},'
+        f'"acknowledgment":{acknowledgment},"acknowledgment_offset":{offset},'
+        f'"window":{window},"window_octets":{scaled},"length":{segment.text_length},"data_offset":{data},'
+        f'"options":[{options}]{rest}'
+    )
+
+
+def tell_head(subflow: Subflow, direction: Direction) -> str:
+    """What is the same for all segments of a direction."""
+    one, two = subflow.source, subflow.destination
+    if direction is subflow.back:
+        one, two = two, one
+    head = {
+        "connection": subflow.connection.number,
+        "subflow": subflow.number,
+        "from": direction.letter,
+        "source": name_address(one.address),
+        "source_port": one.port,
+        "destination": name_address(two.address),
+        "destination_port": two.port,
+    }
+    return ENCODE(head)[1:-1] + ","
+
+
+def tell_bare(reading: Reading) -> str:
+    """Octets that somebody typed: no frame, no addresses; nothing but options if there are no ports."""
+    segment = reading.segment
+    flags = FLAG_LISTS[segment.flags]
+    if not segment.source_port and not segment.destination_port:
+        return f'{{"flags":{flags},"options":[{tell_options(reading)}]}}\n'
+    return (
+        f'{{"source_port":{segment.source_port},"destination_port":{segment.destination_port},"flags":{flags},'
+        f'"sequence":{segment.sequence},"acknowledgment":{segment.acknowledgment},"window":{segment.window},'
+        f'"length":{segment.text_length},"options":[{tell_options(reading)}]}}\n'
+    )
+
+
+def tell_options(reading: Reading) -> str:
+    """All options, in their order."""
+    told = []
+    notes = iter(reading.notes)
+    for option in reading.segment.options:
+        if isinstance(option, NoOperation):
+            told.append('{"option":"NOP"}')
+        elif isinstance(option, Timestamps):
+            told.append(f'{{"option":"TS","value":{option.value},"echo":{option.echo}}}')
+        elif type(option) in MULTIPATH:
+            note = next(notes)
+            told.append(
+                tell_dss(option, note.facts, note.fault) if isinstance(option, Dss) else tell_note(note)
+            )
+        else:
+            told.append(ENCODE(spell_fields(option)))
+    return ",".join(told)
+
+
+def tell_note(note: Note) -> str:
+    """An option of MPTCP, with what is known of it."""
+    fault = {"fault": note.fault} if note.fault else {}
+    return ENCODE(spell_fields(note.option) | note.facts | fault)
+
+
+def tell_dss(option: Dss, facts: Facts, fault: str) -> str:
+    """The same for a DSS, faster."""
+    told = '{"option":"DSS"'
+    ack, mapping = option.ack, option.mapping
+    if ack is not None:
+        number = f"{ack.number:016x}" if ack.wide else f"{ack.number:08x}"
+        offset = facts["data_ack_offset"]
+        told += f',"data_ack":"{number}","data_ack_offset":{"null" if offset is None else offset}'
+    if mapping is not None:
+        number = f"{mapping.dsn:016x}" if mapping.wide else f"{mapping.dsn:08x}"
+        checksum = "null" if mapping.checksum is None else mapping.checksum
+        offset = facts["dsn_offset"]
+        told += (
+            f',"dsn":"{number}","dsn_offset":{"null" if offset is None else offset},"ssn":{mapping.ssn},'
+            f'"length":{mapping.length},"checksum":{checksum},"fin":{"true" if mapping.fin else "false"}'
+        )
+    return f'{told},"fault":{ENCODE(fault)}}}' if fault else told + "}"
+
+
+def tell_rest(reading: Reading, faults: tuple[str, ...]) -> str:
+    """What only few segments have, and the end."""
+    rest: dict[str, object] = {}
+    if reading.segment.flags & URG:
+        rest["urgent"] = reading.segment.urgent
+    if reading.sums:
+        rest["sums"] = [
+            one.mapped._asdict() | {"checksum": one.checksum, "valid": one.valid} for one in reading.sums
+        ]
+    if faults:
+        rest["faults"] = faults
+    return "," + ENCODE(rest)[1:] + "\n"
