@@ -36,7 +36,7 @@ LEVELS = """
 5 .          events
 5 connection state mapping control acknowledge abort fallback initiate join receive send close patience
 5 connection news info connection
-6 .          agenda ports listeners destinations host
+6 .          agenda ports listeners destinations cookies assembly registry host
 7 .          api
 """
 

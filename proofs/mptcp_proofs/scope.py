@@ -41,6 +41,7 @@ BUILT = (
     Part("the retransmission timer", 6298),
     Part("NewReno", 6582),
     Part("window scale and timestamps", 7323),
+    Part("SYN cookies", 4987),
     Part("TIME-WAIT and new connections", 6191),
     Part("TIME-WAIT and old resets", 1337),
     # one connection with one subflow

@@ -10,96 +10,38 @@ a trace and a proof alike, and what fails in one place replays in another.
 
 from typing import Final
 
-from mptcp.agenda import Agenda
-from mptcp.chance import Chance
+from mptcp import cookies
 from mptcp.choices import Choices
-from mptcp.congestion.kinds import make_controller
 from mptcp.connection import initiate
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Control
 from mptcp.connection.info import ConnectionInfo, compute_info
 from mptcp.connection.join import find_join, refuse
-from mptcp.destinations import Destinations
 from mptcp.errors import Malformed, Refused
 from mptcp.events import Event
-from mptcp.journal import Journal
-from mptcp.keys import compute_idsn, compute_token
-from mptcp.listeners import Listener, Listeners
-from mptcp.parameters import KEY_LENGTH
-from mptcp.paths.manager import PathManager
-from mptcp.ports import FourTuple, Ports, compute_iss, compute_ts_offset, is_unicast
-from mptcp.scheduler.lowest_rtt import LowestRtt
+from mptcp.keys import compute_token
+from mptcp.listeners import Listener
+from mptcp.numbers import MASK_32
+from mptcp.parameters import COOKIE_PERIOD
+from mptcp.ports import compute_iss, compute_ts_offset, is_unicast
+from mptcp.registry import Registry
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.control import Control as Tcb
-from mptcp.subflow.negotiate import compute_mss
+from mptcp.subflow.negotiate import compute_default_mss, compute_timestamp
 from mptcp.subflow.reopen import compute_next_iss, may_reopen
-from mptcp.subflow.state import State
-from mptcp.subflow.subflow import Subflow
-from mptcp.values import Address, Micros, Port, Record
+from mptcp.values import Address, Micros, Port
 from mptcp.wire import icmp, ip
 from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment, emit
 from mptcp.wire.segment import parse as parse_segment
 
 TCP: Final = 6  # the IP protocol number
-ANSWERS: Final = 256  # RSTs for nobody that wait to be sent; more are not worth keeping
 
 
-class Host(Record):
+class Host(Registry):
     """One host with its ``addresses`` (4 or 16 octets each). ``seed``: 32 octets or more of entropy.
 
     Raises Refused on a short seed or an address of another length.
     """
-
-    FIELDS = (
-        "addresses",
-        "chance",
-        "secret",
-        "connections",
-        "listeners",
-        "destinations",
-        "ports",
-        "by_token",
-        "next_handle",
-        "answers",
-        "agenda",
-        "touched",
-        "stale",
-        "news",
-        "malformed",
-    )
-    SHARED = ("choices", "journal")
-
-    def __init__(
-        self,
-        addresses: tuple[Address, ...],
-        seed: bytes,
-        choices: Choices | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        for address in addresses:
-            if len(address) not in (4, 16):
-                raise Refused("an address has 4 or 16 octets")
-        self.addresses = addresses
-        self.chance = Chance(seed)
-        self.secret = self.chance.draw(32)  # for initial sequence numbers, RFC 6528 §3
-        self.connections: dict[int, Connection] = {}
-        self.listeners = Listeners()
-        self.destinations = Destinations()
-        self.choices = Choices() if choices is None else choices
-        self.journal = Journal() if journal is None else journal
-        self.ports = Ports(self.chance.draw(32), self.choices.first_port)
-        self.by_token: dict[int, int] = {}  # local ones only [R8684-3.1-14] [R8684-1.3-02]
-        self.next_handle = 1
-        self.answers: list[Segment] = []
-        self.agenda = Agenda()
-        self.touched: dict[int, bool] = {}  # may have something to send
-        self.stale: dict[int, bool] = {}  # may have another deadline
-        self.news: dict[int, bool] = {}  # may have something to tell
-        self.malformed = 0  # packets that were not what they claimed
-
-    def birth(self) -> tuple[object, ...]:
-        """See ``Record``."""
-        return (self.addresses, self.chance.seed, self.choices, self.journal)
 
     # -- octets in ----------------------------------------------------------------------------
 
@@ -168,7 +110,8 @@ class Host(Record):
             return
         listener = self.listeners.find(segment.destination, segment.destination_port)
         if listener is None or segment.flags & ACK:
-            self.answer(compute_reset(segment))
+            if listener is None or not self.redeem(listener, segment, now):
+                self.answer(compute_reset(segment))
         elif segment.flags & SYN and not segment.flags & RST:
             self.accept(listener, segment, now, before)
 
@@ -186,6 +129,8 @@ class Host(Record):
             return
         if self.listeners.is_full(listener):
             self.journal.note(now, "host", "backlog full")
+            if listener.choices.syn_cookies:
+                self.bake(listener, segment, now)
             return
         self.listeners.count(listener.handle, 1)
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
@@ -195,6 +140,47 @@ class Host(Record):
             iss = compute_next_iss(before, iss)
         connection = self.create(listener.handle, four, listener.choices, version, iss, now)
         self.arrive(connection, segment, now)
+
+    def bake(self, listener: Listener, segment: Segment, now: Micros) -> None:
+        """A SYN that finds the backlog full is answered, and forgotten (RFC 4987 §3.6)."""
+        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        syn = cookies.reduce(segment, True)
+        index = cookies.find_index(cookies.find_mss(syn, compute_default_mss(four[2])))
+        iss = cookies.compute_cookie(self.secret, four, syn.sequence, now // COOKIE_PERIOD, index)
+        key = cookies.compute_key(self.secret, four, iss)
+        if compute_token(key) in self.by_token:  # [R8684-3.1-19]
+            syn = cookies.reduce(segment, False)  # [R8684-3.1-20] there is no other key to offer
+        connection = self.assemble(listener.handle, four, listener.choices, 1, key, iss, now)
+        branch = connection.control.branches[0]
+        connection.arrive(branch, syn, now)
+        tcb = branch.subflow.tcb
+        if tcb.timestamps:
+            tcb.ts_offset -= cookies.compute_delay(compute_timestamp(tcb, now), cookies.compute_memory(syn))
+        for answer in connection.transmit(now):
+            self.answer(answer)
+        self.listeners.baked_at = now
+
+    def redeem(self, listener: Listener, segment: Segment, now: Micros) -> bool:
+        """Whether ``segment`` brings a cookie back: then its connection is there, and open [R4987-3.6-01]."""
+        if segment.flags & (SYN | RST | ACK) != ACK or not self.listeners.has_baked(now):
+            return False
+        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        syn = cookies.recover(self.secret, four, segment, compute_ts_offset(self.secret, four), now)
+        iss = segment.acknowledgment - 1 & MASK_32
+        key = cookies.compute_key(self.secret, four, iss)
+        if syn is None:
+            return False
+        if compute_token(key) in self.by_token:
+            if cookies.is_multipath(syn):
+                return False  # it was free a moment ago
+            key, _ = self.draw_key(1)
+        connection = self.assemble(listener.handle, four, listener.choices, 1, key, iss, now)
+        connection.control.is_counted = False
+        connection.arrive(connection.control.branches[0], syn, now)
+        connection.transmit(now)  # the SYN/ACK left long ago
+        self.register(connection)
+        self.arrive(connection, segment, now)
+        return True
 
     def arrive_icmp(self, report: icmp.TooBig | icmp.Unreachable | None, now: Micros) -> None:
         """A router's word on one of our segments [R9293-3.9.2.2-01]; of anything else it is not."""
@@ -206,11 +192,6 @@ class Host(Record):
         if connection is not None:
             connection.arrive_unreachable(report.code, quote.sequence, now)
             self.touch(connection)
-
-    def answer(self, segment: Segment | None) -> None:
-        """Queue a RST that belongs to no connection."""
-        if segment is not None and len(self.answers) < ANSWERS:
-            self.answers.append(segment)
 
     # -- time passes, octets out --------------------------------------------------------------
 
@@ -280,13 +261,6 @@ class Host(Record):
                 if not connection.control.is_forgotten:
                     events.extend(news)
         return events
-
-    def touch(self, connection: Connection) -> None:
-        """Something happened to ``connection``."""
-        handle = connection.control.handle
-        self.touched[handle] = True
-        self.stale[handle] = True
-        self.news[handle] = True
 
     # -- the user's calls ---------------------------------------------------------------------
 
@@ -395,78 +369,3 @@ class Host(Record):
         found = self.find(connection)
         found.control.is_forgotten = True
         self.touch(found)
-
-    # -- inside -------------------------------------------------------------------------------
-
-    def find(self, handle: int) -> Connection:
-        """The connection, or Refused in the words of RFC 9293 §3.10."""
-        connection = self.connections.get(handle)
-        if connection is None or connection.control.is_forgotten:
-            raise Refused("connection does not exist")
-        return connection
-
-    def create(
-        self, listener: int, four: FourTuple, choices: Choices, version: int, iss: int, now: Micros
-    ) -> Connection:
-        """A connection with its first subflow, open, under a handle and a token of its own. [R8684-1.3-01]"""
-        key, token = self.draw_key(version)
-        handle = self.draw_handle()
-        control = Control(
-            handle,
-            listener,
-            key,
-            token,
-            compute_idsn(key, version),
-            LowestRtt(),
-            PathManager(),
-            choices,
-            self.journal,
-        )
-        control.version = version
-        mss = compute_mss(choices.mtu, four[0])
-        name = f"subflow {handle}.0"
-        tcb = Tcb(*four, iss, mss, make_controller(choices.congestion), choices, self.journal, name)
-        tcb.ts_offset = compute_ts_offset(self.secret, four)
-        connection = Connection(control)
-        self.connections[handle] = connection
-        self.ports.take(four, handle)
-        self.by_token[token] = handle
-        connection.open(Subflow(tcb), listener == 0, now)
-        return connection
-
-    def release(self, connection: Connection) -> None:
-        """Nothing more comes for ``connection``: its addresses and token are free again."""
-        control = connection.control
-        tcb = control.branches[0].subflow.tcb
-        self.ports.release((tcb.local, tcb.local_port, tcb.remote, tcb.remote_port), control.handle)
-        if self.by_token.get(control.local_token, 0) == control.handle:
-            del self.by_token[control.local_token]
-        self.count_opening(connection)
-        # one that never opened was never shown to anybody
-        if control.is_forgotten or (control.listener and not control.was_open):
-            del self.connections[control.handle]
-            self.agenda.forget(control.handle)
-
-    def count_opening(self, connection: Connection) -> None:
-        """A connection leaves its listener's backlog once it is open, or over."""
-        control = connection.control
-        if control.is_counted and control.branches[0].subflow.tcb.state is not State.SYN_RECEIVED:
-            control.is_counted = False
-            self.listeners.count(control.listener, -1)
-
-    def draw_handle(self) -> int:
-        """A number that nothing else in this host has."""
-        handle = self.next_handle
-        self.next_handle += 1
-        return handle
-
-    def draw_key(self, version: int) -> tuple[bytes, int]:
-        """A key and its token, which no other connection has.
-
-        [R8684-3.1-11] [R8684-3.1-13] [R8684-3.1-15]
-        """
-        while True:
-            key = self.chance.draw(KEY_LENGTH)
-            token = compute_token(key, version)
-            if token not in self.by_token:
-                return key, token

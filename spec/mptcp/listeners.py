@@ -4,7 +4,9 @@ from typing import Final, final
 
 from mptcp.choices import Choices
 from mptcp.errors import Refused
-from mptcp.values import Address, Port, Record, Value
+from mptcp.parameters import COOKIE_PERIOD
+from mptcp.subflow.control import NEVER
+from mptcp.values import Address, Micros, Port, Record, Value
 
 
 @final
@@ -23,12 +25,13 @@ class Listener(Value):
 class Listeners(Record):
     """All listeners of a host, by handle and by place; and how many connections of each are opening."""
 
-    FIELDS = ("by_handle", "by_place", "opening")
+    FIELDS = ("by_handle", "by_place", "opening", "baked_at")
 
     def __init__(self) -> None:
         self.by_handle: dict[int, Listener] = {}
         self.by_place: dict[tuple[Address | None, Port], int] = {}
         self.opening: dict[int, int] = {}  # listener: its connections in SYN-RECEIVED
+        self.baked_at: Micros = NEVER  # when the latest SYN cookie left
 
     def check(self, address: Address | None, port: Port) -> None:
         """Raises Refused where another listener stands in the way."""
@@ -57,6 +60,10 @@ class Listeners(Record):
     def is_full(self, listener: Listener) -> bool:
         """Whether its backlog has no room for another half connection."""
         return self.opening.get(listener.handle, 0) >= listener.choices.backlog
+
+    def has_baked(self, now: Micros) -> bool:
+        """Whether cookies are about: else an ACK that nobody knows is not worth looking at [R4987-3.6-04]."""
+        return self.baked_at <= now <= self.baked_at + 2 * COOKIE_PERIOD
 
     def count(self, handle: int, step: int) -> None:
         """One connection more, or one less, is opening; a listener that is gone counts no more."""

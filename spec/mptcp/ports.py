@@ -69,14 +69,18 @@ def compute_digest(secret: bytes, message: bytes) -> bytes:
     return hmac.digest(secret, message, hashlib.sha256)
 
 
+def compute_message(four: FourTuple) -> bytes:
+    """A four-tuple in octets, for a hash."""
+    local, local_port, remote, remote_port = four
+    return local + local_port.to_bytes(2, "big") + remote + remote_port.to_bytes(2, "big")
+
+
 def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
     """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3).
 
     [R8684-3-08]
     """
-    local, local_port, remote, remote_port = four
-    message = local + local_port.to_bytes(2, "big") + remote + remote_port.to_bytes(2, "big")
-    digest = compute_digest(secret, message)
+    digest = compute_digest(secret, compute_message(four))
     # [R9293-3.4.1-01] [R9293-3.4.1-03] the clock; [R9293-3.4.1-02] the hash
     return (now // 4 + int.from_bytes(digest[:4], "big")) & MASK_32
 

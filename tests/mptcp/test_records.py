@@ -24,6 +24,7 @@ from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.paths.manager import PathManager
 from mptcp.ports import Ports
 from mptcp.queue import Queue
+from mptcp.registry import Registry
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.scheduler.scheduler import Scheduler
 from mptcp.subflow.blocks import Blocks
@@ -104,6 +105,7 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     PathManager: PathManager,
     Ports: lambda: make_host().ports,
     Queue: make_queue,
+    Registry: lambda: Registry(make_host().addresses, bytes(32)),
     Scheduler: Scheduler,
     Subflow: lambda: make_branch().subflow,
     SubflowControl: lambda: make_branch().subflow.tcb,

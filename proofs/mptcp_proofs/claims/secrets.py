@@ -176,7 +176,7 @@ def port_zero_is_no_port(key: Key, other: Key, address_id: Byte, address: Addres
 
 
 KEYS = "mptcp/keys.py"
-HOST = "mptcp/host.py"
+HOST = "mptcp/registry.py"
 INITIATE = "mptcp/connection/initiate.py"
 HASH = "SHA-256 and SHA-1 are functions of their octets, and nothing more is known of them."
 MAC = (

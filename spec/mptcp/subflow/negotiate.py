@@ -25,6 +25,11 @@ def compute_mss(mtu: int, address: Address) -> int:
     return mtu - TCP_HEADER - (IPV4_HEADER if len(address) == 4 else IPV6_HEADER)
 
 
+def compute_default_mss(address: Address) -> int:
+    """The MSS of a peer at ``address`` that announces none, octets (RFC 9293 §3.7.1)."""
+    return DEFAULT_MSS_IPV4 if len(address) == 4 else DEFAULT_MSS_IPV6
+
+
 def compute_window_shift(buffer: int) -> int:
     """The smallest shift with which a window of ``buffer`` octets can be announced (RFC 7323 §2.3)."""
     shift = 0
@@ -67,7 +72,7 @@ def begin(tcb: Control) -> None:
 def take_syn_options(tcb: Control, options: tuple[Option, ...]) -> None:
     """Settle the terms from the options of the peer's SYN; elsewhere they mean nothing [R7323-2.2-02]."""
     # [R9293-3.7.1-01] without the option, the default
-    peer_mss = DEFAULT_MSS_IPV4 if len(tcb.remote) == 4 else DEFAULT_MSS_IPV6
+    peer_mss = compute_default_mss(tcb.remote)
     scale: WindowScale | None = None
     timestamps: Timestamps | None = None
     tcb.sack = False
