@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from mptcp.host import ANSWERS, Host
+from mptcp.host import Host
+from mptcp.registry import ANSWERS
 
 MOST_RECEIVED: Final = 1_000  # subflow texts of one branch that wait for their mapping
 
