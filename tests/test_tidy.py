@@ -29,8 +29,9 @@ LEVELS = """
 1 wire       octets checksum ip icmp options handshake dss addresses endings segment cutting budget
 1 .          keys chance intervals queue
 2 congestion controller newreno cubic kinds
-3 subflow    state arrival blocks control selective timers negotiate recovery acknowledge arrive reopen
-3 subflow    unreachable alive transmit subflow
+3 subflow    state arrival blocks phase scoreboard control selective timers negotiate
+3 subflow    rack spurious reduction recovery expire acknowledge arrive reopen unreachable alive transmit
+3 subflow    subflow
 4 scheduler  scheduler lowest_rtt
 4 paths      manager
 5 .          events

@@ -41,6 +41,7 @@ class Choices(Value):
         "timestamps",
         "sack",
         "rack",
+        "frto",
         "congestion",
         "minimum_rto",
         "syn_attempts",
@@ -87,6 +88,7 @@ class Choices(Value):
         timestamps: bool = True,
         sack: bool = True,
         rack: bool = True,
+        frto: bool = True,
         congestion: str = CUBIC,
         minimum_rto: Micros = 200 * MILLISECOND,
         syn_attempts: int = 8,
@@ -178,6 +180,8 @@ class Choices(Value):
         # With SACK, losses are told by time (RFC 8985) and not by counting (RFC 6675). RFC 8985 §9.2
         # [R8985-9.2-01] says not by both
         self.rack: Final = rack
+        # After a timeout, see first whether it was one. RFC 5682 §2.1, §3.1
+        self.frto: Final = frto
         # Who sets the congestion window: CUBIC, as nearly everybody does, since a path of high bandwidth
         # and delay is refilled in time; no bolder than NEWRENO where that would do. RFC 8312 §4.2
         self.congestion: Final = congestion

@@ -29,6 +29,8 @@ from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.scheduler.scheduler import Scheduler
 from mptcp.subflow.blocks import Blocks
 from mptcp.subflow.control import Control as SubflowControl
+from mptcp.subflow.phase import Episode
+from mptcp.subflow.scoreboard import Rack, Scoreboard
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Record, Text
 from mptcp.wire.segment import ACK
@@ -78,6 +80,18 @@ def make_blocks() -> Blocks:
     return blocks
 
 
+def make_scoreboard() -> Scoreboard:
+    """Something of everything."""
+    board = Scoreboard()
+    for start in range(1, 100, 10):
+        board.send(start, start + 10, 10, start)
+    board.sack(31, 61)
+    board.lose(1)
+    board.lose(2)
+    board.resend(11, 21, 200, True)
+    return board
+
+
 def make_connection() -> Connection:
     host = make_host()
     return next(iter(host.connections.values()))
@@ -90,6 +104,9 @@ def make_branch() -> Branch:
 FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Blocks: make_blocks,
     Branch: make_branch,
+    Episode: lambda: Episode(1, 1_000),
+    Rack: Rack,
+    Scoreboard: make_scoreboard,
     Chance: lambda: Chance(bytes(32)),
     Connection: make_connection,
     ConnectionControl: lambda: make_connection().control,

@@ -1,10 +1,16 @@
 """The acknowledgment field: SND.UNA, the send window, the timers (RFC 9293 §3.10.7.4, fifth)."""
 
+from mptcp.numbers import compute_offset_32
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
-from mptcp.subflow.recovery import is_duplicate, take_acknowledgment, take_duplicate
+from mptcp.subflow.rack import NO_ECHO, deliver, note_duplicate_report, start_probe_timer, take_ack_of_probe
+from mptcp.subflow.recovery import is_duplicate, respond, take_repaired_tail
+from mptcp.subflow.scoreboard import SACKED
+from mptcp.subflow.spurious import note_doubled
 from mptcp.subflow.state import Signal, State
 from mptcp.subflow.timers import leave_opening, move, start_retransmission, take_sample
 from mptcp.values import Micros
+from mptcp.wire.options import Sack, Timestamps
+from mptcp.wire.segment import FIN, SYN, Segment
 
 
 def is_acceptable_ack(ack: int, snd_una: int, snd_nxt: int, max_snd_wnd: int) -> bool:
@@ -17,47 +23,139 @@ def is_window_update(seq: int, ack: int, snd_wl1: int, snd_wl2: int) -> bool:
     return snd_wl1 < seq or (snd_wl1 == seq and snd_wl2 <= ack)
 
 
-def take_ack(tcb: Control, seq: int, ack: int, length: int, window: int, is_signal: bool, now: Micros) -> int:
+def is_duplicate_report(left: int, right: int, ack: int, next_left: int, next_right: int) -> bool:
+    """Whether a first block tells of what came twice: acknowledged, or inside of the second [R2883-4-05]."""
+    return right <= ack or (next_left <= left and right <= next_right)
+
+
+def take_ack(
+    tcb: Control, segment: Segment, seq: int, ack: int, window: int, is_signal: bool, now: Micros
+) -> int:
     """An acceptable acknowledgment in a synchronized state; octets newly acknowledged.
 
-    ``seq``, ``ack`` are offsets, ``length`` is SEG.LEN, ``window`` SEG.WND scaled, in octets.
+    ``seq``, ``ack`` are offsets, ``window`` is SEG.WND scaled, in octets.
     ``is_signal``: the segment carries news of its own, and says nothing about congestion.
     """
-    acked = ack - tcb.snd_una
+    una = tcb.snd_una
+    board = tcb.board
+    arrived = una + board.sacked
+    was_probing = tcb.probing
+    length = segment.text_length + (1 if segment.flags & (SYN | FIN) else 0)
+    is_dup = not is_signal and is_duplicate(tcb, ack, length, window)
+    echo = find_echo(tcb, segment) if tcb.episode is not None or board.again else NO_ECHO
+    has_blocks = has_report = False
     tcb.unanswered = 0  # [R9293-3.8.6.1-02]
-    if acked > 0:  # [R9293-3.4-03]
-        advance(tcb, ack, acked, now)
-    elif not is_signal and is_duplicate(tcb, ack, length, window):
-        take_duplicate(tcb, now)
-    if ack >= tcb.snd_una and is_window_update(seq, ack, tcb.snd_wl1, tcb.snd_wl2):
+    if ack > una:  # [R9293-3.4-03]
+        advance(tcb, ack, echo, now)
+    if tcb.sack:
+        for option in segment.options:
+            if isinstance(option, Sack):
+                has_blocks = True
+                has_report = take_blocks(tcb, option, ack, echo, now)
+        if take_ack_of_probe(tcb, ack, has_report, is_dup and not has_blocks):
+            take_repaired_tail(tcb, now)
+    newly = tcb.snd_una + board.sacked - arrived
+    if (newly > 0 or is_dup or has_report) and not was_probing and una > 0:
+        respond(tcb, una, newly, is_dup, echo, now)
+    if ack > una:
+        start_probe_timer(tcb, now)
+    elif board.sacked:
+        tcb.pto_at = NEVER  # the reordering timer takes over
+    if ack >= una and is_window_update(seq, ack, tcb.snd_wl1, tcb.snd_wl2):
         update_window(tcb, seq, ack, window, now)
-    return max(acked, 0)
+    return max(ack - una, 0)
 
 
-def advance(tcb: Control, ack: int, acked: int, now: Micros) -> None:
+def find_echo(tcb: Control, segment: Segment) -> int:
+    """The segment's TSecr, or NO_ECHO."""
+    if tcb.timestamps:
+        for option in segment.options:
+            if isinstance(option, Timestamps):
+                return option.echo
+    return NO_ECHO
+
+
+def advance(tcb: Control, ack: int, echo: int, now: Micros) -> None:
     """SND.UNA moves to ``ack``: release, measure, restart the timer, and see whether the FIN is covered."""
     is_syn = tcb.snd_una == 0
     tcb.snd_una = ack
     tcb.snd_queue.release(min(ack, tcb.snd_queue.end))  # [R9293-3.4-02] all before it has come
-    tcb.rtx_nxt = max(tcb.rtx_nxt, ack)
-    tcb.rtx_now = False
+    release(tcb, ack, echo, now)
+    if tcb.forced < ack:
+        tcb.forced = NO_OFFSET
     tcb.retries = 0
-    if tcb.timed_offset != NO_OFFSET and ack > tcb.timed_offset:
-        take_sample(tcb, now - tcb.timed_at)
-        tcb.timed_offset = NO_OFFSET
     if is_syn:
         leave_opening(tcb)  # [R5681-3.1-03] the handshake grows no window
-        acked -= 1
-    if acked > 0 and not tcb.probing:
-        take_acknowledgment(tcb, acked, now)
     tcb.probing = False
     # RFC 6298 §5.2, §5.3 [R6298-5-02]
     if ack == tcb.snd_nxt:
         tcb.rto_at = NEVER
+        tcb.reorder_at = NEVER
     else:
         start_retransmission(tcb, now)
     if tcb.snd_fin != NO_OFFSET and ack > tcb.snd_fin:
         take_ack_of_fin(tcb, now)
+
+
+def release(tcb: Control, ack: int, echo: int, now: Micros) -> None:
+    """Take what is acknowledged off the scoreboard; one round trip is measured in each round.
+
+    Of what was sent twice nobody knows which copy came [R6298-3-01] [R9293-3.8.1-01]: an ACK that covers
+    some of it measures nothing.
+    """
+    board = tcb.board
+    is_clean = True
+    sent_at = NEVER
+    while True:
+        one = board.take(ack)
+        if one is None:
+            break
+        if one.mark != SACKED:
+            is_clean = is_clean and not one.is_again
+            sent_at = one.sent_at
+            deliver(tcb, one, echo, now)
+    if ack > tcb.round_end:
+        tcb.round_end = tcb.snd_nxt
+        tcb.window.rounds += 1
+    if is_clean and sent_at != NEVER and ack > tcb.timed_offset:
+        take_sample(tcb, now - sent_at)
+        tcb.timed_offset = tcb.snd_nxt
+
+
+def take_blocks(tcb: Control, option: Sack, ack: int, echo: int, now: Micros) -> bool:
+    """Note what arrived out of order; whether the first block reports a duplicate.
+
+    A block of what was never sent, or is acknowledged, says nothing [R6675-4-01]: nothing is freed by it.
+    """
+    has_report = False
+    blocks = option.blocks
+    for index in range(len(blocks)):
+        left = compute_offset_32(tcb.iss, blocks[index][0], tcb.snd_una)
+        right = compute_offset_32(tcb.iss, blocks[index][1], tcb.snd_una)
+        if left >= right or right > tcb.snd_nxt:
+            continue
+        if index == 0:
+            after = blocks[1] if len(blocks) > 1 else (0, 0)
+            next_left = compute_offset_32(tcb.iss, after[0], tcb.snd_una) if len(blocks) > 1 else right
+            next_right = compute_offset_32(tcb.iss, after[1], tcb.snd_una) if len(blocks) > 1 else left
+            if is_duplicate_report(left, right, ack, next_left, next_right):
+                if left >= tcb.snd_una - tcb.max_snd_wnd:
+                    has_report = True
+                    note_duplicate_report(tcb)
+                    note_doubled(tcb, left, right)
+                continue
+        if right > tcb.snd_una:
+            take_block(tcb, max(left, tcb.snd_una), right, echo, now)
+    return has_report
+
+
+def take_block(tcb: Control, left: int, right: int, echo: int, now: Micros) -> None:
+    """The octets ``left`` … ``right`` are out, and arrived."""
+    for one in tcb.board.sack(left, right):
+        deliver(tcb, one, echo, now)
+        if not one.is_again and one.end > tcb.timed_offset:
+            take_sample(tcb, now - one.sent_at)
+            tcb.timed_offset = tcb.snd_nxt
 
 
 def take_ack_of_fin(tcb: Control, now: Micros) -> None:
@@ -71,7 +169,7 @@ def update_window(tcb: Control, seq: int, ack: int, window: int, now: Micros) ->
     if window > tcb.snd_wnd and tcb.probing and tcb.snd_una < tcb.snd_nxt:
         # the probe met a closed window and was thrown away: it is ordinary lost text now
         tcb.probing = False
-        tcb.rtx_nxt = tcb.snd_una
+        tcb.board.lose_all()
         start_retransmission(tcb, now)
     tcb.snd_wnd = window
     tcb.snd_wl1 = seq

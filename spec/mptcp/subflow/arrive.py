@@ -106,7 +106,7 @@ def arrive_syn_sent(tcb: Control, segment: Segment, now: Micros) -> Arrival:
     if not has_ack:
         # [R9293-3.5-01] simultaneous open: our SYN goes again, now with an ACK
         move(tcb, Signal.SYN, now)
-        tcb.rtx_nxt = 0
+        tcb.syn_now = True
         return Arrival(Verdict.ACCEPTED, options=segment.options)
     take_ack_of_syn(tcb, ack, now)
     move(tcb, Signal.SYN_ACK, now)
@@ -123,7 +123,9 @@ def take_ack_of_syn(tcb: Control, ack: int, now: Micros) -> None:
     if tcb.state is State.SYN_SENT:
         tcb.snd_nxt = ack  # [R7413-4.2.1-04] text on the SYN that was left out
     tcb.snd_queue.release(min(ack, tcb.snd_queue.end))
-    tcb.rtx_nxt = tcb.snd_nxt
+    while tcb.board.take(ack) is not None:
+        pass
+    tcb.syn_now = False
     tcb.retries = 0
     tcb.rto_at = NEVER
     if tcb.timed_offset != NO_OFFSET:
@@ -210,7 +212,7 @@ def check_sequence(
     if tcb.state is State.SYN_RECEIVED and segment.flags & SYN and seq == 0:
         if segment.flags & ACK:
             return None  # [R9293-3.5-01] the other half of a simultaneous open
-        tcb.rtx_nxt = 0  # our SYN/ACK was lost: send it again
+        tcb.syn_now = True  # our SYN/ACK was lost: send it again
         return dropped("R9293-3.10.7.4")
     if tcb.state is State.TIME_WAIT and segment.flags & FIN:
         tcb.time_wait_at = now + tcb.choices.time_wait  # the retransmitted FIN: 2 MSL begin anew
@@ -229,7 +231,7 @@ def take_probe(tcb: Control, segment: Segment, seq: int, ack: int, window: int, 
     ):
         return dropped("R9293-3.10.7.4")
     tcb.heard_at = now
-    acked = take_ack(tcb, seq, ack, compute_length(segment), window, True, now)
+    acked = take_ack(tcb, segment, seq, ack, window, True, now)
     if segment.flags & URG:
         take_urgent(tcb, segment, seq)
     return Arrival(Verdict.ACCEPTED, "", (), acked, window, segment.options)
@@ -297,7 +299,7 @@ def take_acknowledgment(
 ) -> int:
     """Fifth, in the states that it concerns; octets newly acknowledged."""
     if tcb.state is not State.SYN_RECEIVED:
-        return take_ack(tcb, seq, ack, compute_length(segment), window, is_signal, now)
+        return take_ack(tcb, segment, seq, ack, window, is_signal, now)
     acked = ack - tcb.snd_una
     take_ack_of_syn(tcb, ack, now)
     move(tcb, Signal.ACK_OF_SYN, now)

@@ -13,6 +13,8 @@ from mptcp.journal import Journal
 from mptcp.parameters import INITIAL_RTO
 from mptcp.queue import Queue
 from mptcp.subflow.blocks import Blocks
+from mptcp.subflow.phase import Episode, Phase
+from mptcp.subflow.scoreboard import Rack, Scoreboard
 from mptcp.subflow.state import State
 from mptcp.values import Address, Micros, Port, Record
 
@@ -84,13 +86,19 @@ class Control(Record):
         "rto",
         "timed_offset",
         "timed_at",
+        "round_end",
         "retries",
         "syn_lost",
-        "rtx_nxt",
-        "rtx_now",
+        "syn_now",
+        "board",
+        "rack",
+        "phase",
+        "episode",
+        "forced",
+        "extra",
         "duplicates",
         "recover",
-        "recovering",
+        "full_until",
         "probes",
         "unanswered",
         "last_sent_at",
@@ -101,6 +109,9 @@ class Control(Record):
         "persist_at",
         "ack_at",
         "time_wait_at",
+        "pto_at",
+        "reorder_at",
+        "tlp_now",
         "probe_now",
         "probing",
         "ask_now",
@@ -182,15 +193,21 @@ class Control(Record):
         self.srtt: Micros = 0  # 0 until the first sample
         self.rttvar: Micros = 0
         self.rto: Micros = INITIAL_RTO
-        self.timed_offset = NO_OFFSET  # the round trip ends when this is acknowledged
-        self.timed_at: Micros = 0
+        self.timed_offset = NO_OFFSET  # the round trip ends when more than this is acknowledged
+        self.timed_at: Micros = 0  # when the SYN left
+        self.round_end = 0  # SND.NXT when the present round trip began
         self.retries = 0  # expiries of the timer since anything was acknowledged
         self.syn_lost = False  # [R5681-3.1-04], [R6298-5-04]
-        self.rtx_nxt = 0  # next to be sent again; snd_nxt when nothing is
-        self.rtx_now = False  # one segment at snd_una goes again, whatever cwnd says
+        self.syn_now = True  # our SYN leaves with the next transmit
+        self.board = Scoreboard()  # what is out
+        self.rack = Rack()
+        self.phase = Phase.OPEN
+        self.episode: Episode | None = None  # the latest recovery, until it cannot be a mistake any more
+        self.forced = NO_OFFSET  # one segment from here goes again, whatever cwnd says
+        self.extra = 0  # octets of new text that may leave though cwnd is in use
         self.duplicates = 0  # duplicate acknowledgments in a row
         self.recover = NO_OFFSET  # highest octet sent when recovery began; RFC 6582 §3.2 [R6582-3.2-01]
-        self.recovering = False  # in fast recovery
+        self.full_until = 0  # cwnd was in use when this was the next to be sent
         self.unanswered = 0  # of them, since the peer last said anything
         self.probes = 0  # window probes sent since the window closed
         self.last_sent_at: Micros = 0
@@ -201,6 +218,9 @@ class Control(Record):
         self.persist_at: Micros = NEVER
         self.ack_at: Micros = NEVER
         self.time_wait_at: Micros = NEVER
+        self.pto_at: Micros = NEVER  # the loss probe: RFC 8985 §7.2
+        self.reorder_at: Micros = NEVER  # what may only be late counts as lost: RFC 8985 §6.2
+        self.tlp_now = False  # a loss probe leaves with the next transmit
         self.probe_now = False  # a window probe leaves with the next transmit
         self.ask_now = False  # an acknowledgment leaves that will be answered
         self.probing = False  # all that is in flight is a window probe

@@ -1,7 +1,7 @@
 """A subflow: the user's calls of RFC 9293 §3.10, and the beats of the host."""
 
 from mptcp.parameters import MAXIMUM_WINDOW
-from mptcp.subflow import alive, timers, transmit, unreachable
+from mptcp.subflow import alive, expire, timers, transmit, unreachable
 from mptcp.subflow import arrive as arriving
 from mptcp.subflow.arrival import Arrival, Kind, Plan, Terms
 from mptcp.subflow.control import NO_OFFSET, Control
@@ -87,7 +87,7 @@ class Subflow(Record):
 
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""
-        timers.tick(self.tcb, now)
+        expire.tick(self.tcb, now)
         if self.tcb.alive_at <= now:
             alive.tick(self.tcb, now)
 

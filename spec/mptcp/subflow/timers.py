@@ -1,7 +1,7 @@
 """The clocks of a subflow: retransmission (RFC 6298), window probes, delayed ACK, 2 MSL."""
 
 from mptcp.parameters import CLOCK_GRANULARITY, MAXIMUM_RTO, RTO_AFTER_SYN_LOSS
-from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.control import NEVER, Control
 from mptcp.subflow.state import TRANSITIONS, Signal, State
 from mptcp.values import Micros
 
@@ -15,8 +15,7 @@ def move(tcb: Control, signal: Signal, now: Micros) -> None:
     tcb.journal.note(now, tcb.name, signal.value, before.value + " -> " + tcb.state.value)
     if tcb.state is State.TIME_WAIT:
         tcb.time_wait_at = now + tcb.choices.time_wait  # [R9293-3.6.1-01]
-        tcb.rto_at = NEVER
-        tcb.persist_at = NEVER
+        stop_sending(tcb)
     elif tcb.state is State.ESTABLISHED:
         if tcb.keep_alive:
             tcb.alive_at = now + tcb.choices.keep_alive_idle
@@ -31,10 +30,17 @@ def end(tcb: Control, error: str, now: Micros) -> None:
         move(tcb, Signal.END, now)
 
 
-def stop_all(tcb: Control) -> None:
-    """No timer of a closed subflow runs."""
+def stop_sending(tcb: Control) -> None:
+    """Nothing more is sent, nor sent again."""
     tcb.rto_at = NEVER
     tcb.persist_at = NEVER
+    tcb.pto_at = NEVER
+    tcb.reorder_at = NEVER
+
+
+def stop_all(tcb: Control) -> None:
+    """No timer of a closed subflow runs."""
+    stop_sending(tcb)
     tcb.ack_at = NEVER
     tcb.time_wait_at = NEVER
     tcb.alive_at = NEVER
@@ -45,7 +51,8 @@ def stop_all(tcb: Control) -> None:
 
 def compute_deadline(tcb: Control) -> Micros:
     """When ``tick`` has something to do next; NEVER if nothing is awaited."""
-    return min(tcb.rto_at, tcb.persist_at, tcb.ack_at, tcb.time_wait_at, tcb.alive_at)
+    sending = min(tcb.rto_at, tcb.persist_at, tcb.pto_at, tcb.reorder_at)
+    return min(sending, tcb.ack_at, tcb.time_wait_at, tcb.alive_at)
 
 
 def compute_rto(srtt: Micros, rttvar: Micros, minimum: Micros) -> Micros:
@@ -69,6 +76,7 @@ def take_sample(tcb: Control, sample: Micros) -> None:
         tcb.srtt = max((7 * tcb.srtt + sample) // 8, 1)
     tcb.rto = compute_rto(tcb.srtt, tcb.rttvar, tcb.choices.minimum_rto)
     tcb.window.srtt = tcb.srtt
+    tcb.rack.is_measured = True
 
 
 def start_retransmission(tcb: Control, now: Micros) -> None:
@@ -76,71 +84,11 @@ def start_retransmission(tcb: Control, now: Micros) -> None:
     tcb.rto_at = now + compute_backoff(tcb.rto, tcb.retries)
 
 
-def tick(tcb: Control, now: Micros) -> None:
-    """Whatever was due by ``now`` happens."""
-    if tcb.time_wait_at <= now and not tcb.ack_now:  # the last ACK leaves first, however short 2 MSL is
-        tcb.time_wait_at = NEVER
-        move(tcb, Signal.EXPIRY, now)
-    if tcb.ack_at <= now:
-        tcb.ack_at = NEVER
-        tcb.ack_now = True  # [R9293-3.8.6.3-01]
-    if tcb.persist_at <= now:
-        expire_persist(tcb, now)
-    if tcb.rto_at <= now:
-        expire_retransmission(tcb, now)
-
-
-def expire_persist(tcb: Control, now: Micros) -> None:
-    """The window stayed closed: ask again, for as long as it takes (RFC 9293 §3.8.6.1).
-
-    [R9293-3.8.6-02] [R9293-3.8.6.1-02]
-    """
-    tcb.journal.note(now, tcb.name, "window probe")
-    tcb.persist_at = NEVER  # until it has left
-    tcb.probe_now = True
-    tcb.probes += 1
-    tcb.unanswered += 1
-    if tcb.unanswered > tcb.choices.retransmissions:
-        end(tcb, "timed out", now)  # a window may stay closed for ever, but not in silence
-
-
 def start_persist(tcb: Control, now: Micros) -> None:
     """Text waits on a window that is too small, and nothing in flight will bring news of it."""
     if tcb.persist_at == NEVER:
         tcb.probes = 0
         tcb.persist_at = now + tcb.rto  # [R9293-3.8.6.1-03] the first after one RTO
-
-
-def expire_retransmission(tcb: Control, now: Micros) -> None:
-    """Nothing was acknowledged for one RTO: send the oldest again, more slowly (RFC 6298 §5.4-5.7)."""
-    tcb.rto_at = NEVER
-    if tcb.snd_una == tcb.snd_nxt:
-        return
-    tcb.retries += 1
-    is_opening = tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED
-    limit = tcb.choices.syn_attempts if is_opening else tcb.choices.retransmissions
-    tcb.journal.note(now, tcb.name, "retransmission timeout", str(tcb.retries))
-    if tcb.retries == tcb.choices.advice_after:
-        tcb.trouble = "retransmissions"  # [R9293-3.8.3-01] R1 [R9293-3.8.3-05]
-    if tcb.retries >= limit:  # [R9293-3.8.3-02] [R9293-3.8.3-07] both are choices
-        # [R9293-3.9.1.8-01] a router's word is the better explanation
-        end(
-            tcb, "unreachable" if tcb.is_unreachable and is_opening else "timed out", now
-        )  # [R9293-3.8.3-01] R2; [R9293-3.8.3-03] the SYN's too
-        return
-    if is_opening:
-        tcb.syn_lost = True
-    else:
-        if tcb.retries == 1:
-            tcb.controller.on_timeout(tcb.window, tcb.snd_nxt - tcb.snd_una, now)
-        else:
-            tcb.window.cwnd = tcb.window.mss
-        tcb.recover = tcb.snd_nxt - 1  # [R6582-3.2-05]
-        tcb.recovering = False
-        tcb.duplicates = 0
-    tcb.rtx_nxt = tcb.snd_una
-    tcb.timed_offset = NO_OFFSET  # [R6298-3-01] Karn: nothing sent twice is timed
-    start_retransmission(tcb, now)  # [R6298-5-03]
 
 
 def leave_opening(tcb: Control) -> None:

@@ -5,7 +5,11 @@ from mptcp.parameters import MAXIMUM_URGENT, MAXIMUM_WINDOW
 from mptcp.subflow.arrival import Kind, Plan, Terms
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
+from mptcp.subflow.phase import Phase
+from mptcp.subflow.rack import find_probe, start_probe_timer
+from mptcp.subflow.scoreboard import FLYING
 from mptcp.subflow.selective import forget_duplicate, has_sack, make_sack
+from mptcp.subflow.spurious import give_up, is_testing, note_resent
 from mptcp.subflow.state import MAY_SEND_TEXT, State
 from mptcp.subflow.timers import compute_backoff, start_persist, start_retransmission
 from mptcp.values import Micros, Text
@@ -17,13 +21,22 @@ NOTHING = Plan(Kind.NOTHING, 0)
 TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
 
 
-def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, cwnd: int) -> int:
+def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, free: int) -> int:
     """Octets of new text that may leave: within both windows (RFC 5681 §2 [R5681-2-01]).
 
-    The peer's is the one that it announced on this very subflow. [R8684-3.3.5-04]
+    The peer's is the one that it announced on this very subflow. [R8684-3.3.5-04] ``free`` is what cwnd
+    has room for.
     """
     # [R9293-3.8.6-01] it may have shrunk: [R9293-3.8.6-04] then nothing new leaves
-    return max(0, snd_una + min(snd_wnd, cwnd) - snd_nxt)
+    return max(0, min(snd_una + snd_wnd - snd_nxt, free))
+
+
+def compute_free(tcb: Control) -> int:
+    """Octets of new text that congestion control permits; negative if too much is out.
+
+    What is known to have arrived or to be lost is not in the network [R6675-4-02].
+    """
+    return max(tcb.window.cwnd - tcb.board.pipe, tcb.extra)
 
 
 def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: int, nagle: bool) -> int:
@@ -46,12 +59,12 @@ def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: 
 
 def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
     """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets."""
-    if tcb.state not in MAY_SEND_TEXT or tcb.snd_fin != NO_OFFSET or tcb.rtx_nxt < tcb.snd_nxt:
+    if tcb.state not in MAY_SEND_TEXT or tcb.snd_fin != NO_OFFSET:
         return 0
-    if tcb.snd_queue.end > tcb.snd_nxt:
+    if tcb.snd_queue.end > tcb.snd_nxt or (tcb.board.lost and not is_testing(tcb)):
         return 0  # what it has already goes first
     mss = compute_text_limit(tcb, overhead)
-    usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, tcb.window.cwnd)
+    usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, compute_free(tcb))
     flight = tcb.snd_nxt - tcb.snd_una
     room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
     if room == 0 and tcb.probe_now and flight == 0:
@@ -83,7 +96,7 @@ def make_plan(tcb: Control, now: Micros) -> Plan:
     if tcb.state is State.CLOSED or tcb.state is State.LISTEN:
         return NOTHING
     if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
-        if tcb.rtx_nxt == 0:
+        if tcb.syn_now:
             return Plan(Kind.SYN, 0)
     elif tcb.ack_now and tcb.ack_alone:
         return Plan(Kind.ACK, tcb.snd_nxt)
@@ -103,17 +116,20 @@ def find_next_start(tcb: Control, now: Micros) -> int:
     """The offset of the next text or FIN to leave, NO_OFFSET when none may."""
     if tcb.state is State.TIME_WAIT:
         return NO_OFFSET
-    if tcb.rtx_now and tcb.snd_una < tcb.snd_nxt:
-        return tcb.snd_una  # fast retransmit
+    if tcb.forced != NO_OFFSET:
+        return tcb.forced  # fast retransmit, or the first after a timeout
     if tcb.probe_now and tcb.snd_una < tcb.snd_queue.end:
         return tcb.snd_una
-    if tcb.rtx_nxt < tcb.snd_nxt:
-        # after a timeout: again, as cwnd allows, wherever the window ends now
-        # [R9293-3.8.6-05] [R9293-3.8.6-07]
-        return tcb.rtx_nxt if tcb.rtx_nxt - tcb.snd_una < tcb.window.cwnd else NO_OFFSET
     unsent = tcb.snd_queue.end - tcb.snd_nxt
+    if tcb.board.lost:
+        if not is_testing(tcb):
+            return find_lost(tcb)
+        if unsent <= 0:
+            if tcb.extra == 2 * tcb.window.mss:
+                give_up(tcb)  # [R5682-2.1-03]
+            return NO_OFFSET if tcb.extra else find_lost(tcb)
     if unsent > 0:
-        usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, tcb.window.cwnd)
+        usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, compute_free(tcb))
         worthy = min(compute_text_limit(tcb, 0), max(tcb.max_snd_wnd // 2, 1))
         if usable >= min(unsent, worthy):
             return tcb.snd_nxt
@@ -122,6 +138,36 @@ def find_next_start(tcb: Control, now: Micros) -> int:
         return NO_OFFSET
     if tcb.snd_fin != NO_OFFSET and tcb.snd_nxt == tcb.snd_fin:
         return tcb.snd_fin
+    return find_more(tcb)
+
+
+def find_lost(tcb: Control) -> int:
+    """The lowest that is lost, if cwnd has room for it, wherever the peer's window ends now.
+
+    [R9293-3.8.6-05] [R9293-3.8.6-07] [R8985-9.3-01]
+    """
+    board = tcb.board
+    if tcb.window.cwnd - board.pipe < min(tcb.window.mss, board.lost):
+        return NO_OFFSET
+    return board.find_lost()  # [R6675-4-03] rule 1
+
+
+def find_more(tcb: Control) -> int:
+    """Nothing is lost and nothing is new: a loss probe, or the last two rules of RFC 6675 §4 [R6675-4-03]."""
+    if tcb.tlp_now:
+        return find_probe(tcb)
+    board, episode = tcb.board, tcb.episode
+    if tcb.phase is not Phase.FAST or not tcb.sack or tcb.choices.rack or episode is None:
+        return NO_OFFSET
+    if tcb.window.cwnd - board.pipe < tcb.window.mss:
+        return NO_OFFSET
+    if board.cursor < len(board.sent):
+        one = board.sent[board.cursor]
+        if one.end <= board.high and one.mark == FLYING and not one.is_again:
+            return one.start  # rule 3: overtaken, and perhaps not lost
+    if not episode.is_rescued and tcb.snd_una > episode.start:
+        episode.is_rescued = True
+        return find_probe(tcb)  # rule 4: the last one, once
     return NO_OFFSET
 
 
@@ -164,7 +210,7 @@ def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
         tcb.snd_nxt = 1
         tcb.timed_offset = 0
         tcb.timed_at = now
-    tcb.rtx_nxt = tcb.snd_nxt
+    tcb.syn_now = False
     start_retransmission(tcb, now)
     tcb.last_sent_at = now
     return make(tcb, 0, SYN | ACK if is_answer else SYN, options, (), terms)
@@ -184,13 +230,13 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     limit = size if is_again else compute_segment_limit(size, tcb.choices.offload)
     stop = min(start + limit, tcb.snd_queue.end, terms.limit)
     if tcb.probe_now:
-        usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd)
+        usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, compute_free(tcb))
         stop = min(stop, start + max(usable, 1))
         tcb.probing = tcb.probing or tcb.snd_nxt <= stop  # a longer one is a probe still
     elif is_again:
-        stop = min(stop, tcb.snd_nxt)
+        stop = tcb.board.find_stop(start, min(stop, tcb.snd_nxt))
     else:
-        usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, tcb.window.cwnd)
+        usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, compute_free(tcb))
         if usable < stop - start:
             stop = start + (usable - usable % size if usable > size else usable)  # whole segments
     # [R8684-6-07] the same octets at the same offset, whenever they go
@@ -202,34 +248,59 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
         after += 1
     if stop == tcb.snd_queue.end and text:
         flags |= PSH  # [R9293-3.9.1.2-02] [R9293-3.9.1.2-03] once, on the last
-    count_text(tcb, start, after, is_again, now)
+    count_text(tcb, start, after, size, now)
     return make(tcb, start, flags, options, text, terms, size if tcb.choices.offload and text else 0)
 
 
-def count_text(tcb: Control, start: int, after: int, is_again: bool, now: Micros) -> None:
-    """SND.NXT, the clocks and the counters follow what was just sent."""
-    if is_again:
-        tcb.octets_retransmitted += min(after, tcb.snd_nxt) - start
-        tcb.timed_offset = NO_OFFSET  # [R9293-3.8.1-01] Karn
-    elif tcb.timed_offset == NO_OFFSET:
-        tcb.timed_offset = start
-        tcb.timed_at = now
-    if tcb.rtx_now:
-        tcb.rtx_now = False
-    elif tcb.rtx_nxt == start:
-        tcb.rtx_nxt = after
-    if after > tcb.snd_nxt:
-        tcb.octets_sent += after - max(start, tcb.snd_nxt)
+def count_text(tcb: Control, start: int, after: int, size: int, now: Micros) -> None:
+    """SND.NXT, the scoreboard, the clocks and the counters follow what was just sent."""
+    board, old = tcb.board, tcb.snd_nxt
+    if start < old:
+        stop = min(after, old)
+        tcb.octets_retransmitted += stop - start
+        board.resend(start, stop, now, tcb.sack and tcb.choices.rack)
+        note_resent(tcb, stop - start, now)
+    tcb.forced = NO_OFFSET
+    if after > old:
+        tcb.octets_sent += after - max(start, old)
+        board.send(max(start, old), after, size, now)
         tcb.snd_nxt = after
-    tcb.rtx_nxt = min(max(tcb.rtx_nxt, tcb.snd_una), tcb.snd_nxt)
+        tcb.extra = max(tcb.extra - (after - max(start, old)), 0)
+    if tcb.episode is not None:
+        tcb.episode.out += after - start
+    note_use(tcb)
+    tcb.last_sent_at = now
     if tcb.probe_now:
         tcb.probe_now = False
-        tcb.rtx_nxt = tcb.snd_nxt
         tcb.rto_at = NEVER  # the probe timer asks again
         tcb.persist_at = now + compute_backoff(tcb.rto, tcb.probes)  # [R9293-3.8.6.1-04]
-    elif tcb.rto_at == NEVER:
+        return
+    if tcb.rto_at == NEVER:
         start_retransmission(tcb, now)  # [R6298-5-02]
-    tcb.last_sent_at = now
+    if tcb.tlp_now:
+        note_probe(tcb, after <= old)
+    elif after > old:
+        start_probe_timer(tcb, now)
+
+
+def note_use(tcb: Control) -> None:
+    """Whether cwnd is in use: else it does not grow when this is acknowledged (RFC 9438 §5.8).
+
+    In slow start half of it is enough, or it would not have doubled by the time it is wanted.
+    """
+    window, pipe = tcb.window, tcb.board.pipe
+    used = 2 * pipe if window.cwnd < window.ssthresh else pipe + window.mss
+    if used >= window.cwnd:
+        tcb.full_until = tcb.snd_nxt
+
+
+def note_probe(tcb: Control, is_again: bool) -> None:
+    """The loss probe has left (RFC 8985 §7.3)."""
+    tcb.tlp_now = False
+    tcb.extra = 0
+    tcb.rack.tlp_end_seq = tcb.snd_nxt
+    tcb.rack.tlp_is_retrans = is_again
+    tcb.rack.is_measured = False
 
 
 def make(
