@@ -35,9 +35,9 @@ LEVELS = """
 4 scheduler  scheduler lowest_rtt
 4 paths      manager
 5 .          events
-5 connection state mapping control acknowledge abort fallback initiate join receive send close patience
-5 connection news info connection
-6 .          agenda ports listeners destinations cookies assembly registry host
+5 connection state mapping control acknowledge abort fallback initiate join receive fast send close
+5 connection patience news info connection
+6 .          agenda ports listeners destinations cookies fast_open assembly registry host
 7 .          api
 """
 

@@ -42,6 +42,7 @@ BUILT = (
     Part("NewReno", 6582),
     Part("window scale and timestamps", 7323),
     Part("SYN cookies", 4987),
+    Part("fast open", 7413),
     Part("TIME-WAIT and new connections", 6191),
     Part("TIME-WAIT and old resets", 1337),
     # one connection with one subflow
@@ -51,6 +52,7 @@ BUILT = (
     Part("fast close", 8684, ("3.5",)),
     Part("fallback", 8684, ("3.7",)),
     Part("control blocks", 8684, ("C.1.1", "C.1.2", "C.1.3", "C.2", "C.2.1", "C.2.2")),
+    Part("fast open and MPTCP", 8684, ("B.1", "B.2", "B.3")),
     Part("closing", 8684, ("D",)),
 )
 

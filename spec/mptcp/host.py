@@ -10,7 +10,7 @@ a trace and a proof alike, and what fails in one place replays in another.
 
 from typing import Final
 
-from mptcp import cookies
+from mptcp import cookies, fast_open
 from mptcp.choices import Choices
 from mptcp.connection import initiate
 from mptcp.connection.connection import Connection
@@ -89,6 +89,12 @@ class Host(Registry):
 
     def learn(self, control: Control, now: Micros) -> None:
         """A SYN came to ``control``: what it tells of the destination is good for the next call, too."""
+        tcb = control.branches[0].subflow.tcb
+        if control.is_initiator and control.fast_cookie is not None:
+            if control.fast_refused or (control.fast_cookie and tcb.syn_lost):
+                self.fast_opens.rest(tcb.remote, now)
+            elif control.fast_heard:
+                self.fast_opens.keep(tcb.remote, control.fast_heard, tcb.snd_mss)
         version = initiate.find_lesson(control)
         if version is not None and control.choices.blackhole_timeout > 0:
             remote = control.branches[0].subflow.tcb.remote
@@ -139,7 +145,25 @@ class Host(Registry):
         if before is not None:
             iss = compute_next_iss(before, iss)
         connection = self.create(listener.handle, four, listener.choices, version, iss, now)
+        if listener.choices.fast_open:
+            self.open_fast(listener, connection, segment, now)
         self.arrive(connection, segment, now)
+
+    def open_fast(self, listener: Listener, connection: Connection, segment: Segment, now: Micros) -> None:
+        """What the SYN's cookie is worth, and the one that goes back [R7413-4.2.2-03]."""
+        cookie = fast_open.find_cookie(segment)
+        if cookie is None:
+            return
+        choices, control = listener.choices, connection.control
+        current = fast_open.compute_cookie(self.secret, segment.source, choices, now, 0)
+        if cookie != current:
+            control.fast_cookie = current
+        if not fast_open.is_good(self.secret, segment.source, choices, cookie, now):
+            return  # [R7413-4.2.2-02]
+        if segment.text_length > 0 and self.listeners.is_fast_open(listener):
+            control.branches[0].subflow.tcb.takes_syn_text = True
+            control.is_fast = True
+            self.listeners.count_fast(listener.handle, 1)
 
     def bake(self, listener: Listener, segment: Segment, now: Micros) -> None:
         """A SYN that finds the backlog full is answered, and forgotten (RFC 4987 §3.6)."""
@@ -310,6 +334,10 @@ class Host(Registry):
         connection = self.create(0, four, chosen, max(version, chosen.lowest_version), iss, now)
         if version == initiate.NOTHING:
             initiate.skip(connection.control, now)
+        given = self.fast_opens.find(remote)
+        if chosen.fast_open and given.rests_until <= now:
+            connection.control.fast_cookie = given.cookie
+            connection.control.fast_mss = given.mss
         self.touch(connection)
         return connection.control.handle
 

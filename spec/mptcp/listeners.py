@@ -25,12 +25,13 @@ class Listener(Value):
 class Listeners(Record):
     """All listeners of a host, by handle and by place; and how many connections of each are opening."""
 
-    FIELDS = ("by_handle", "by_place", "opening", "baked_at")
+    FIELDS = ("by_handle", "by_place", "opening", "fast", "baked_at")
 
     def __init__(self) -> None:
         self.by_handle: dict[int, Listener] = {}
         self.by_place: dict[tuple[Address | None, Port], int] = {}
         self.opening: dict[int, int] = {}  # listener: its connections in SYN-RECEIVED
+        self.fast: dict[int, int] = {}  # of these, how many were opened by a cookie: RFC 7413 §4.2
         self.baked_at: Micros = NEVER  # when the latest SYN cookie left
 
     def check(self, address: Address | None, port: Port) -> None:
@@ -51,6 +52,7 @@ class Listeners(Record):
             raise Refused("listener does not exist")
         del self.by_place[listener.address, listener.port]
         self.opening.pop(handle, None)
+        self.fast.pop(handle, None)
 
     def find(self, address: Address, port: Port) -> Listener | None:
         """Who listens at ``port`` of ``address``; one that names the address goes first."""
@@ -60,6 +62,15 @@ class Listeners(Record):
     def is_full(self, listener: Listener) -> bool:
         """Whether its backlog has no room for another half connection."""
         return self.opening.get(listener.handle, 0) >= listener.choices.backlog
+
+    def is_fast_open(self, listener: Listener) -> bool:
+        """Whether one more may skip the handshake [R7413-5.1-01] [R7413-2-01]."""
+        return self.fast.get(listener.handle, 0) < listener.choices.fast_open_backlog
+
+    def count_fast(self, handle: int, step: int) -> None:
+        """One more, or one less, is open before its handshake is over."""
+        if handle in self.by_handle:
+            self.fast[handle] = self.fast.get(handle, 0) + step
 
     def has_baked(self, now: Micros) -> bool:
         """Whether cookies are about: else an ACK that nobody knows is not worth looking at [R4987-3.6-04]."""

@@ -31,6 +31,7 @@ MAXIMUM_RTO: Final = 60 * SECOND  # µs; RFC 6298 §2 [R6298-2-06]
 RTO_AFTER_SYN_LOSS: Final = 3 * SECOND  # µs; RFC 6298 §5.7 [R6298-5-04]
 CLOCK_GRANULARITY: Final = MILLISECOND  # µs; G of RFC 6298 §2 [R6298-4-01]
 CRUMB: Final = 256  # octets; shorter text is copied, so that no packet is kept for the sake of it; ours
+FAST_OPEN_REST: Final = HOUR  # µs; after text on a SYN was not taken: RFC 7413 §4.1.3 [R7413-4.1.3-04]; ours
 COOKIE_PERIOD: Final = 64 * SECOND  # µs; a SYN cookie is good for one to two of these: RFC 4987 §3.6; ours
 DUPLICATE_ACK_THRESHOLD: Final = 3  # RFC 5681 §3.2 [R5681-3.2-02]
 MIN_RTT_WINDOW: Final = 300 * SECOND  # µs; RFC 8985 §6.2 asks for some window; ours

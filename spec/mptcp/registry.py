@@ -12,6 +12,7 @@ from mptcp.choices import Choices
 from mptcp.connection.connection import Connection
 from mptcp.destinations import Destinations
 from mptcp.errors import Refused
+from mptcp.fast_open import FastOpens
 from mptcp.journal import Journal
 from mptcp.keys import compute_token
 from mptcp.listeners import Listeners
@@ -35,6 +36,7 @@ class Registry(Record):
         "connections",
         "listeners",
         "destinations",
+        "fast_opens",
         "ports",
         "by_token",
         "next_handle",
@@ -63,6 +65,7 @@ class Registry(Record):
         self.connections: dict[int, Connection] = {}
         self.listeners = Listeners()
         self.destinations = Destinations()
+        self.fast_opens = FastOpens()
         self.choices = Choices() if choices is None else choices
         self.journal = Journal() if journal is None else journal
         self.ports = Ports(self.chance.draw(32), self.choices.first_port)
@@ -136,6 +139,9 @@ class Registry(Record):
         if control.is_counted and control.branches[0].subflow.tcb.state is not State.SYN_RECEIVED:
             control.is_counted = False
             self.listeners.count(control.listener, -1)
+            if control.is_fast:
+                control.is_fast = False
+                self.listeners.count_fast(control.listener, -1)
 
     def draw_handle(self) -> int:
         """A number that nothing else in this host has."""

@@ -16,6 +16,7 @@ from mptcp.connection.control import Branch
 from mptcp.connection.control import Control as ConnectionControl
 from mptcp.connection.news import Told
 from mptcp.destinations import Destinations
+from mptcp.fast_open import FastOpens
 from mptcp.host import Host
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
@@ -113,6 +114,7 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Controller: Controller,
     Cubic: Cubic,
     Agenda: lambda: make_host().agenda,
+    FastOpens: lambda: make_host().fast_opens,
     Host: make_host,
     Intervals: make_intervals,
     Destinations: lambda: make_host().destinations,

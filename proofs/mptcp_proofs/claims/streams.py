@@ -273,8 +273,8 @@ THEOREMS = (
             ),
             Mutant(
                 SEND,
-                "run.ssn & MASK_32, run.wire_length, run.checksum, False)",
-                "run.ssn & MASK_32, run.wire_length, run.checksum, True)",
+                "ssn, run.wire_length, run.checksum, False)",
+                "ssn, run.wire_length, run.checksum, True)",
                 by="text_never_ends",
             ),
             Mutant(RECEIVE, " <= offset <= control.rcv_edge", " <= offset", by="finds_end"),

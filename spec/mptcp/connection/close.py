@@ -92,6 +92,7 @@ def progress_plain(control: Control, now: Micros) -> None:
             control.snd_fin != NO_OFFSET
             and not branch.is_closing
             and control.snd_nxt == control.snd_queue.end
+            and tcb.state is not SubflowState.SYN_RECEIVED  # a fast open: then it waits for ESTABLISHED
         ):
             branch.is_closing = True
             branch.subflow.close(now)

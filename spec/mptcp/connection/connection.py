@@ -3,7 +3,7 @@
 The table of contents of this folder: each step stands in the file named after its section.
 """
 
-from mptcp.connection import abort, acknowledge, close, fallback, initiate, patience, receive, send
+from mptcp.connection import abort, acknowledge, close, fallback, fast, initiate, patience, receive, send
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.mapping import Run
 from mptcp.connection.news import Told, compute_news
@@ -155,7 +155,7 @@ class Connection(Record):
                 self.settle(branch, before, arrival, now)
             if control.mode is Mode.MULTIPATH:
                 self.take_options(branch, arrival, now)
-            if not branch.subflow.tcb.reset_now:
+            if not branch.subflow.tcb.reset_now and before is not SubflowState.LISTEN:
                 receive.take_text(control, branch, arrival.text, now)
             if control.mode is Mode.PLAIN:
                 acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
@@ -181,13 +181,17 @@ class Connection(Record):
         tcb = branch.subflow.tcb
         if before is SubflowState.LISTEN:
             initiate.take_syn(control, arrival.options, now)
+            fast.take_syn(control, branch, arrival.text, now)
         elif before is SubflowState.SYN_SENT:
             initiate.take_syn_ack(control, arrival.options, now)
+            fast.take_syn_ack(control, branch, arrival.options)
         elif before is SubflowState.SYN_RECEIVED and tcb.state in SYNCHRONIZED and not control.is_initiator:
             initiate.take_third(control, arrival.options, now)
-        if tcb.state in SYNCHRONIZED and control.state is State.M_OPENING:
-            control.snd_edge = 1 + tcb.snd_wnd
-            acknowledge.move(control, Signal.ESTABLISHED, now)
+            fast.take_third(control)
+        if tcb.state in SYNCHRONIZED:
+            control.snd_edge = control.snd_una + tcb.snd_wnd
+            if control.state is State.M_OPENING:
+                acknowledge.move(control, Signal.ESTABLISHED, now)
 
     def take_options(self, branch: Branch, arrival: Arrival, now: Micros) -> None:
         """MPTCP options of an accepted segment, in the order in which they stand."""
@@ -229,7 +233,8 @@ class Connection(Record):
             receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)
             return
         branch.has_mapping = True
-        run = Run(1, 1, option.length, option.length, option.checksum)
+        first = 1 + branch.subflow.tcb.rcv_syn
+        run = Run(first, first, option.length, option.length, option.checksum)
         receive.take_run(control, branch, run, arrival, now)
 
     def check_path(self, branch: Branch, arrival: Arrival, has_data_ack: bool, now: Micros) -> None:
@@ -251,6 +256,8 @@ class Connection(Record):
         segments: list[Segment] = []
         while True:
             count = len(segments)
+            if control.state is State.M_OPENING:
+                fast.offer(control, control.branches[0])
             if control.state is not State.M_CLOSED and control.state is not State.FASTCLOSE_WAIT:
                 send.schedule(control, now)
                 close.progress(control, now)

@@ -95,6 +95,12 @@ class Control(Record):
         "has_data_ack",
         "is_short",
         "snd_up",
+        "fast_cookie",
+        "fast_mss",
+        "fast_heard",
+        "fast_refused",
+        "fast_received",
+        "is_fast",
         # receiving: RFC 8684 §3.3.4
         "rcv_nxt",
         "rcv_edge",
@@ -173,6 +179,12 @@ class Control(Record):
         self.snd_fin = NO_OFFSET  # offset of our DATA_FIN once the application closed
         self.has_data_ack = False  # a Data ACK of something that we sent has come
         self.is_short = False  # the last write was cut short
+        self.fast_cookie: bytes | None = None  # for our first SYN or SYN/ACK; empty to ask for one
+        self.fast_mss = 0  # what the listener was known to take
+        self.fast_heard = b""  # the cookie that came on the SYN/ACK
+        self.fast_refused = False  # text went with our SYN and nothing of it was taken
+        self.fast_received = 0  # octets of data that came with the peer's SYN; no DSN counts them
+        self.is_fast = False  # opened by a cookie, and the handshake is not over
         self.snd_up = 0  # in plain TCP: data offset behind the last urgent octet written
 
         self.rcv_nxt = 1  # next expected, right after the IDSN [R8684-3.1-61] [R8684-C.1.3-01]

@@ -36,7 +36,7 @@ def compute_ssn(branch: Branch, mapping: Mapping) -> int:
     [R8684-3.3.1-08] [R8684-6-08]
     """
     near = branch.subflow.tcb.rcv_nxt
-    return near + compute_signed_32(mapping.ssn - near)
+    return near + compute_signed_32(mapping.ssn + branch.subflow.tcb.rcv_syn - near)
 
 
 def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Arrival, now: Micros) -> None:
@@ -156,7 +156,8 @@ def is_intact(control: Control, branch: Branch, run: Run) -> bool:
         return True
     number = compute_wire_64(control.remote_idsn, run.dsn)
     text = branch.inbound.cut(run.ssn, run.end)
-    checksum = compute_dss_checksum(number, run.ssn & MASK_32, run.wire_length, text)
+    ssn = run.ssn - branch.subflow.tcb.rcv_syn & MASK_32
+    checksum = compute_dss_checksum(number, ssn, run.wire_length, text)
     return is_same_checksum(checksum, run.checksum)
 
 

@@ -1,5 +1,6 @@
 """From data order to subflow order, and the options of each segment (RFC 8684 §3.3)."""
 
+from mptcp.connection import fast
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import compute_send_shift
 from mptcp.connection.initiate import (
@@ -94,7 +95,7 @@ def is_waiting_for_key(control: Control) -> bool:
     if control.version == 0:
         # [R6824-3.6-01] the third packet has no room for a mapping; it goes first, and alone
         return control.mode is Mode.MULTIPATH and control.is_initiator and not control.has_sent_key
-    is_first_out = control.snd_nxt > 1
+    is_first_out = control.snd_nxt > 1 + control.branches[0].subflow.tcb.snd_syn
     return (
         control.mode is Mode.MULTIPATH and control.is_initiator and not control.is_confirmed and is_first_out
     )
@@ -132,7 +133,7 @@ def assign(control: Control, branch: Branch, offset: int, length: int) -> None:
         checksum: int | None = None
         if control.checksum:  # [R8684-3.3.1-09]
             number = compute_wire_64(control.local_idsn, offset)
-            checksum = compute_dss_checksum(number, ssn & MASK_32, length, text)
+            checksum = compute_dss_checksum(number, ssn - tcb.snd_syn & MASK_32, length, text)
         branch.sent.append(Run(ssn, offset, length, length, checksum))
     for piece in text:
         branch.subflow.send(piece)
@@ -157,6 +158,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
         else:
             options = compute_syn_option(control, tcb)
             control.is_unheard = not options and tcb.retries > 0
+        options += fast.compute_option(control, tcb)
     elif plan.kind is Kind.RESET:
         options = compute_reset_options(control)
     elif control.mode is Mode.MULTIPATH:
@@ -165,7 +167,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
         if run is not None:
             limit = run.end
             # [R8684-3-03] data has its mapping, [R8684-3.7-05] also when it could do without
-            options = (compute_text_option(control, run),)
+            options = (compute_text_option(control, run, tcb.snd_syn),)
         else:
             options = compute_ack_options(control)
         note_key(control, options)
@@ -187,13 +189,17 @@ def compute_data_ack(control: Control) -> DataAck:
     return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)
 
 
-def compute_text_option(control: Control, run: Run) -> Option:
-    """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02]."""
+def compute_text_option(control: Control, run: Run, snd_syn: int = 0) -> Option:
+    """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02].
+
+    ``snd_syn`` octets went with the SYN, and no SSN counts them [R8684-B.3-01].
+    """
     if control.version > 0 and control.is_initiator and not control.is_confirmed:
         return compute_data_option(control, run.wire_length, run.checksum)
     # [R8684-3.3.1-25] [R8684-3.3.1-26] always wide: no rate wraps it
     number = compute_wire_64(control.local_idsn, run.dsn)
-    mapping = Mapping(number, True, run.ssn & MASK_32, run.wire_length, run.checksum, False)
+    ssn = run.ssn - snd_syn & MASK_32
+    mapping = Mapping(number, True, ssn, run.wire_length, run.checksum, False)
     return Dss(compute_data_ack(control), mapping)
 
 
@@ -242,7 +248,8 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
         una = branch.subflow.tcb.snd_una
         number = compute_wire_64(control.local_idsn, una + compute_send_shift(control, branch))
         checksum = 0 if control.checksum else None  # [R8684-3.3.1-33]
-        options.append(Dss(None, Mapping(number, True, una & MASK_32, 0, checksum, False)))
+        ssn = una - branch.subflow.tcb.snd_syn & MASK_32
+        options.append(Dss(None, Mapping(number, True, ssn, 0, checksum, False)))
     if control.fail_dsn != NO_OFFSET and plan.kind is Kind.ACK:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
     return tuple(options)

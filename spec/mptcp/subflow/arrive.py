@@ -119,12 +119,13 @@ def arrive_syn_sent(tcb: Control, segment: Segment, now: Micros) -> Arrival:
 
 def take_ack_of_syn(tcb: Control, ack: int, now: Micros) -> None:
     """SND.UNA passes our SYN, and what went with it; what did not arrive was never sent."""
+    last = tcb.snd_nxt if tcb.state is State.SYN_SENT else ack
+    while tcb.board.take(last) is not None:
+        pass
     tcb.snd_una = ack
     if tcb.state is State.SYN_SENT:
         tcb.snd_nxt = ack  # [R7413-4.2.1-04] text on the SYN that was left out
     tcb.snd_queue.release(min(ack, tcb.snd_queue.end))
-    while tcb.board.take(ack) is not None:
-        pass
     tcb.syn_now = False
     tcb.retries = 0
     tcb.rto_at = NEVER

@@ -62,6 +62,8 @@ class Control(Record):
         "rcv_fin",
         "rcv_up",
         "takes_syn_text",
+        "rcv_syn",
+        "snd_syn",
         "heard_at",
         # keep-alives
         "keep_alive",
@@ -171,6 +173,8 @@ class Control(Record):
         self.rcv_fin = NO_OFFSET  # offset of the peer's FIN once seen
         self.rcv_up = 0  # offset behind the last octet that the peer called urgent
         self.takes_syn_text = False  # text may come with the peer's SYN: RFC 7413
+        self.rcv_syn = 0  # octets that did; no SSN counts them [R8684-B.3-01]
+        self.snd_syn = 0  # octets of ours that went with the SYN and were taken
         self.heard_at: Micros = 0  # when an acceptable segment came last
 
         self.keep_alive = choices.keep_alive

@@ -57,15 +57,22 @@ def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: 
     return 0  # [R9293-3.8.6.2.1-01]
 
 
+def may_send_text(tcb: Control) -> bool:
+    """Whether text may leave now; after a fast open also behind our SYN/ACK [R7413-4.2.2-04]."""
+    return tcb.state in MAY_SEND_TEXT or (
+        tcb.state is State.SYN_RECEIVED and tcb.rcv_syn > 0 and tcb.snd_nxt > 0
+    )
+
+
 def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
     """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets."""
-    if tcb.state not in MAY_SEND_TEXT or tcb.snd_fin != NO_OFFSET:
+    if not may_send_text(tcb) or tcb.snd_fin != NO_OFFSET:
         return 0
     if tcb.snd_queue.end > tcb.snd_nxt or (tcb.board.lost and not is_testing(tcb)):
         return 0  # what it has already goes first
     mss = compute_text_limit(tcb, overhead)
     usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, compute_free(tcb))
-    flight = tcb.snd_nxt - tcb.snd_una
+    flight = tcb.snd_nxt - max(tcb.snd_una, 1)  # of text
     room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
     if room == 0 and tcb.probe_now and flight == 0:
         return min(waiting, max(usable, 1))  # what fits, and one octet though nothing does
@@ -95,12 +102,12 @@ def make_plan(tcb: Control, now: Micros) -> Plan:
         return Plan(Kind.RESET, tcb.snd_nxt)
     if tcb.state is State.CLOSED or tcb.state is State.LISTEN:
         return NOTHING
-    if tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED:
-        if tcb.syn_now:
-            return Plan(Kind.SYN, 0)
-    elif tcb.ack_now and tcb.ack_alone:
+    is_opening = tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED
+    if is_opening and tcb.syn_now:
+        return Plan(Kind.SYN, 0)
+    if tcb.ack_now and tcb.ack_alone and not is_opening:
         return Plan(Kind.ACK, tcb.snd_nxt)
-    else:
+    if not is_opening or may_send_text(tcb):
         start = find_next_start(tcb, now)
         if start != NO_OFFSET:
             return Plan(Kind.FIN if start == tcb.snd_fin else Kind.TEXT, start)
@@ -206,14 +213,20 @@ def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
     """SYN or SYN/ACK; its window is never scaled [R7323-2.2-03]."""
     is_answer = tcb.state is State.SYN_RECEIVED
     options = arrange(compute_syn_options(tcb, now, is_answer) + terms.options)
+    text: tuple[Text, ...] = ()
     if tcb.snd_nxt == 0:
         tcb.snd_nxt = 1
+        if not is_answer and len(tcb.snd_queue) > 0:
+            tcb.snd_nxt = tcb.snd_queue.end  # RFC 7413 §4.2.2: on the first one alone
+            text = tcb.snd_queue.cut(1, tcb.snd_nxt)
+            tcb.board.send(1, tcb.snd_nxt, tcb.snd_mss, now)
+            tcb.octets_sent += tcb.snd_nxt - 1
         tcb.timed_offset = 0
         tcb.timed_at = now
     tcb.syn_now = False
     start_retransmission(tcb, now)
     tcb.last_sent_at = now
-    return make(tcb, 0, SYN | ACK if is_answer else SYN, options, (), terms)
+    return make(tcb, 0, SYN | ACK if is_answer else SYN, options, text, terms)
 
 
 def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
