@@ -73,6 +73,21 @@ def test_other_messages_are_none_of_our_business(kind: int) -> None:
     assert icmp.parse(packet, ip.parse(packet)) is None
 
 
+def test_the_shortest_message_is_whole() -> None:
+    """Eight octets: an echo without data is none of our business, and not cut."""
+    message = bytes([0, 0, 0xFF, 0xFF, *bytes(4)])
+    packet = ip.emit_header(b"\x0a\0\0\1", b"\x0a\0\0\2", ip.ICMP, len(message)) + message
+    assert icmp.parse(packet, ip.parse(packet)) is None
+
+
+def test_a_route_that_went_on_is_quoted() -> None:
+    """A router on the way of a source route reports, too: segments were left where the packet was lost."""
+    header = ip.emit_header(QUOTE_6.source, QUOTE_6.destination, ip.ROUTING, 28)
+    quoted = header + bytes([ip.TCP, 0, 0, 1, 0, 0, 0, 0]) + b"\x01\xbb\xc3\x50\0\0\0\x07" + bytes(12)
+    sent = emit(Unreachable(1, QUOTE_6), quoted)
+    assert icmp.parse(sent, ip.parse(sent)) == Unreachable(1, QUOTE_6)
+
+
 def test_quotes_of_other_protocols_are_none_of_our_business() -> None:
     """A UDP datagram that did not fit."""
     quoted = ip.emit_header(b"\x0a\0\0\1", b"\x0a\0\0\2", 17, 8) + bytes(8)
