@@ -14,6 +14,7 @@ from mptcp_proofs.claims import (
     reading,
     secrets,
     serial,
+    states,
     streams,
     walking,
 )
@@ -30,6 +31,7 @@ TOPICS = (
     reading,
     secrets,
     serial,
+    states,
     streams,
     walking,
 )

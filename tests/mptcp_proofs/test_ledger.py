@@ -85,6 +85,13 @@ def test_labels_are_unique() -> None:
 # -- this tree ------------------------------------------------------------------------------------
 
 
+def test_each_rfc_has_its_page() -> None:
+    """The pages would not be written without it."""
+    for rfc in LEDGER.catalogue.titles:
+        page = (ROOT / "docs" / "clauses" / f"rfc{rfc}.rst").read_text(encoding="utf-8")
+        assert page.startswith(f"RFC {rfc}\n") and f".. clauses:: {rfc}\n" in page
+
+
 def test_no_stale_mutant() -> None:
     """The text that a theorem's mutant changes stands in the source, once: whoever moves it moves both."""
     for theorem in THEOREMS:
