@@ -33,11 +33,12 @@ LEVELS = """
 3 subflow    rack spurious reduction recovery expire acknowledge arrive reopen unreachable alive transmit
 3 subflow    subflow
 4 scheduler  scheduler lowest_rtt
-4 paths      manager
+4 paths      manager fullmesh kinds
 5 .          events
-5 connection state mapping control acknowledge abort fallback initiate join receive fast send close
-5 connection patience news info connection
-6 .          agenda ports listeners destinations cookies fast_open assembly registry host
+5 connection state joining spans mapping book control acknowledge abort fallback initiate join addresses
+5 connection reinject receive fast send close patience news info connection
+6 .          agenda ports interfaces listeners destinations cookies fast_open assembly registry multihomed
+6 .          host
 7 .          api
 """
 

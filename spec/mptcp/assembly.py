@@ -6,13 +6,12 @@ from mptcp.connection.connection import Connection
 from mptcp.connection.control import Control
 from mptcp.journal import Journal
 from mptcp.keys import compute_idsn, compute_token
-from mptcp.paths.manager import PathManager
-from mptcp.ports import FourTuple
+from mptcp.paths.kinds import make_manager
 from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.subflow.control import Control as Tcb
 from mptcp.subflow.negotiate import compute_mss
 from mptcp.subflow.subflow import Subflow
-from mptcp.values import Micros
+from mptcp.values import FourTuple, Micros
 
 
 def assemble(
@@ -35,15 +34,21 @@ def assemble(
         compute_token(key, version),
         compute_idsn(key, version),
         LowestRtt(),
-        PathManager(),
+        make_manager(choices.paths),
         choices,
         journal,
     )
     control.version = version
-    mss = compute_mss(choices.mtu, four[0])
-    name = f"subflow {handle}.0"
-    tcb = Tcb(*four, iss, mss, make_controller(choices.congestion), choices, journal, name)
-    tcb.ts_offset = ts_offset
     connection = Connection(control)
-    connection.open(Subflow(tcb), listener == 0, now)
+    connection.open(make_subflow(control, four, iss, ts_offset), listener == 0, now)
     return connection
+
+
+def make_subflow(control: Control, four: FourTuple, iss: int, ts_offset: int) -> Subflow:
+    """A subflow of the connection between these addresses and ports, not open yet."""
+    choices = control.choices
+    mss = compute_mss(choices.mtu, four[0])
+    name = f"subflow {control.handle}.{control.count}"
+    tcb = Tcb(*four, iss, mss, make_controller(choices.congestion), choices, control.journal, name)
+    tcb.ts_offset = ts_offset
+    return Subflow(tcb)

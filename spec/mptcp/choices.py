@@ -17,6 +17,9 @@ REQUIRE: Final = 2  # checksums: ask for them
 NEWRENO: Final = "newreno"  # congestion control: RFC 5681
 CUBIC: Final = "cubic"  # RFC 8312
 
+FULLMESH: Final = "fullmesh"  # path manager: a subflow between every two addresses
+SINGLE: Final = "single"  # opens none beyond the first, and lets the peer
+
 
 @final
 class Choices(Value):
@@ -31,6 +34,16 @@ class Choices(Value):
         "lowest_version",
         "checksum",
         "join_initial_address",
+        "paths",
+        "subflows",
+        "half_open_joins",
+        "failed_joins",
+        "addresses",
+        "announce",
+        "announcements",
+        "stale_after",
+        "opportunistic",
+        "penalise",
         "fast_close_by_ack",
         "fast_close_retransmissions",
         "syn_attempts_with_mptcp",
@@ -78,6 +91,16 @@ class Choices(Value):
         lowest_version: int = 1,
         checksum: int = ACCEPT,
         join_initial_address: bool = True,
+        paths: str = FULLMESH,
+        subflows: int = 8,
+        half_open_joins: int = 8,
+        failed_joins: int = 16,
+        addresses: int = 8,
+        announce: bool = False,
+        announcements: int = 4,
+        stale_after: int = 2,
+        opportunistic: bool = True,
+        penalise: bool = True,
         fast_close_by_ack: bool = False,
         fast_close_retransmissions: int = 3,
         syn_attempts_with_mptcp: int = 3,
@@ -126,6 +149,10 @@ class Choices(Value):
             raise Refused("the send buffer is at least as large as the receive buffer")
         if congestion not in (NEWRENO, CUBIC):
             raise Refused("congestion is one of newreno, cubic")
+        if paths not in (FULLMESH, SINGLE):
+            raise Refused("paths is one of fullmesh, single")
+        if min(subflows, announcements, stale_after) < 1 or min(half_open_joins, failed_joins, addresses) < 0:
+            raise Refused("there is at least one subflow, and no limit is negative")
         if not 1280 <= mtu <= 65_535:
             raise Refused("the MTU is between 1280 and 65535 octets")
         durations = (minimum_rto, delayed_ack, time_wait, close_timeout, blackhole_timeout)
@@ -156,6 +183,28 @@ class Choices(Value):
         self.checksum: Final = checksum
         # Flag C clear: the peer may join to the initial address and port. RFC 8684 §3.1
         self.join_initial_address: Final = join_initial_address
+        # Who decides about subflows beyond the first. RFC 8684 §3.4 [R8684-3.4-03]
+        self.paths: Final = paths
+        # Subflows of one connection at the same time, as Linux has them at most. RFC 8684 §3.2
+        # [R8684-3.2-14] [R8684-3.9.2-03]
+        self.subflows: Final = subflows
+        # Joins of one connection that wait for their third packet. RFC 7430 §3
+        self.half_open_joins: Final = half_open_joins
+        # Joins of ours that fail in a row before no more are tried. RFC 8684 §3.9.2 [R8684-3.9.2-03]
+        self.failed_joins: Final = failed_joins
+        # Addresses of the peer that are remembered beside its first. RFC 8684 §3.4.1 [R8684-3.4.1-07]
+        self.addresses: Final = addresses
+        # Tell the peer of all addresses of the host, so that it may join them; as with Linux, only those
+        # are told of otherwise that the caller names for it. RFC 8684 §3.4.1
+        self.announce: Final = announce
+        # ADD_ADDRs without an echo before the peer is left alone. RFC 8684 §3.4.1 [R8684-3.4.1-21]
+        self.announcements: Final = announcements
+        # Timeouts in a row after which a subflow carries nothing new while another can. RFC 8684 §3.3.6
+        self.stale_after: Final = stale_after
+        # Data that holds the window up goes on a faster subflow as well. RFC 8684 §3.3.6 [R8684-3.3.6-03]
+        self.opportunistic: Final = opportunistic
+        # And the window of the slower one is halved for it. RFC 8684 §3.3.8 [R8684-3.3.8-01]
+        self.penalise: Final = penalise
         # Abort by an acknowledgment with MP_FASTCLOSE that the peer answers, and not by RSTs that may
         # be lost; version 0 always does. RFC 8684 §3.5 [R8684-3.5-04]
         self.fast_close_by_ack: Final = fast_close_by_ack

@@ -9,9 +9,9 @@ from typing import Final
 
 from mptcp.numbers import MASK_32, compute_signed_32
 from mptcp.parameters import COOKIE_PERIOD, KEY_LENGTH, TIMESTAMP_TICK
-from mptcp.ports import FourTuple, compute_digest, compute_message
+from mptcp.ports import compute_digest, compute_message
 from mptcp.subflow.arrive import find_timestamps
-from mptcp.values import Micros
+from mptcp.values import FourTuple, Micros
 from mptcp.wire.handshake import CapableAck, CapableData, CapableSyn
 from mptcp.wire.options import MaximumSegmentSize, Option, SackPermitted, Timestamps, WindowScale
 from mptcp.wire.segment import SYN, Segment

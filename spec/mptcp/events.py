@@ -127,6 +127,89 @@ class Aborted(Value):
         self.error: Final = error
 
 
+@final
+class SubflowEstablished(Value):
+    """Another subflow is part of the connection (RFC 8684 §3.2); of the first one Established tells."""
+
+    __match_args__ = ("connection", "local", "local_port", "remote", "remote_port", "is_backup")
+
+    def __init__(
+        self,
+        connection: int,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+        is_backup: bool,
+    ) -> None:
+        self.connection: Final = connection
+        self.local: Final = local
+        self.local_port: Final = local_port
+        self.remote: Final = remote
+        self.remote_port: Final = remote_port
+        self.is_backup: Final = is_backup
+
+
+@final
+class SubflowClosed(Value):
+    """A subflow is over and the connection is not; ``error`` is empty when it ended in order."""
+
+    __match_args__ = ("connection", "local", "local_port", "remote", "remote_port", "error")
+
+    def __init__(
+        self,
+        connection: int,
+        local: Address,
+        local_port: Port,
+        remote: Address,
+        remote_port: Port,
+        error: str,
+    ) -> None:
+        self.connection: Final = connection
+        self.local: Final = local
+        self.local_port: Final = local_port
+        self.remote: Final = remote
+        self.remote_port: Final = remote_port
+        self.error: Final = error
+
+
+@final
+class AddressAnnounced(Value):
+    """The peer may be reached at this address as well (RFC 8684 §3.4.1)."""
+
+    __match_args__ = ("connection", "address", "port")
+
+    def __init__(self, connection: int, address: Address, port: Port) -> None:
+        self.connection: Final = connection
+        self.address: Final = address
+        self.port: Final = port
+
+
+@final
+class AddressRemoved(Value):
+    """The peer has lost this address (RFC 8684 §3.4.2)."""
+
+    __match_args__ = ("connection", "address", "port")
+
+    def __init__(self, connection: int, address: Address, port: Port) -> None:
+        self.connection: Final = connection
+        self.address: Final = address
+        self.port: Final = port
+
+
+PathEvent: TypeAlias = SubflowEstablished | SubflowClosed | AddressAnnounced | AddressRemoved
+"""What only those want to know who care for paths."""
+
 Event: TypeAlias = (
-    Accepted | Established | Readable | Writable | Urgent | Troubled | Finished | FellBack | Closed | Aborted
+    Accepted
+    | Established
+    | Readable
+    | Writable
+    | Urgent
+    | Troubled
+    | Finished
+    | FellBack
+    | Closed
+    | Aborted
+    | PathEvent
 )

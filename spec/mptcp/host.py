@@ -14,22 +14,22 @@ from mptcp import cookies, fast_open
 from mptcp.choices import Choices
 from mptcp.connection import initiate
 from mptcp.connection.connection import Connection
-from mptcp.connection.control import Control
+from mptcp.connection.control import Branch, Control
 from mptcp.connection.info import ConnectionInfo, compute_info
-from mptcp.connection.join import find_join, refuse
+from mptcp.connection.join import find_join
 from mptcp.errors import Malformed, Refused
 from mptcp.events import Event
 from mptcp.keys import compute_token
 from mptcp.listeners import Listener
+from mptcp.multihomed import Multihomed
 from mptcp.numbers import MASK_32
 from mptcp.parameters import COOKIE_PERIOD
 from mptcp.ports import compute_iss, compute_ts_offset, is_unicast
-from mptcp.registry import Registry
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.control import Control as Tcb
 from mptcp.subflow.negotiate import compute_default_mss, compute_timestamp
 from mptcp.subflow.reopen import compute_next_iss, may_reopen
-from mptcp.values import Address, Micros, Port
+from mptcp.values import Address, FourTuple, Micros, Port
 from mptcp.wire import icmp, ip
 from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment, emit
 from mptcp.wire.segment import parse as parse_segment
@@ -37,7 +37,7 @@ from mptcp.wire.segment import parse as parse_segment
 TCP: Final = 6  # the IP protocol number
 
 
-class Host(Registry):
+class Host(Multihomed):
     """One host with its ``addresses`` (4 or 16 octets each). ``seed``: 32 octets or more of entropy.
 
     Raises Refused on a short seed or an address of another length.
@@ -52,7 +52,7 @@ class Host(Registry):
         """
         try:
             datagram = ip.parse(packet, start)
-            if datagram.destination not in self.addresses:
+            if not self.interfaces.has(datagram.destination):
                 return
             if datagram.protocol != TCP:
                 self.arrive_icmp(icmp.parse(packet, datagram), now)
@@ -70,17 +70,21 @@ class Host(Registry):
             self.arrive_unknown(segment, now)
             return
         connection = self.connections[handle]
-        tcb = connection.control.branches[0].subflow.tcb
-        if may_reopen(tcb, segment) and self.listeners.find(segment.destination, segment.destination_port):
-            self.reopen(connection, segment, now)
+        branch = connection.find_branch(get_four(segment))
+        if branch.is_lost and self.clear(connection) and not self.ports.find(get_four(segment)):
+            self.arrive_unknown(segment, now)
+        elif may_reopen(branch.subflow.tcb, segment) and self.listeners.find(
+            segment.destination, segment.destination_port
+        ):
+            self.reopen(connection, branch, segment, now)
         else:
             if connection.control.version == 0:
                 segment = parse_segment(packet, datagram, True, 0)  # some options look otherwise
-            self.arrive(connection, segment, now)
+            self.arrive(connection, branch, segment, now)
 
-    def arrive(self, connection: Connection, segment: Segment, now: Micros) -> None:
-        """A segment for one of our connections."""
-        self.answer(connection.arrive(connection.control.branches[0], segment, now))
+    def arrive(self, connection: Connection, branch: Branch, segment: Segment, now: Micros) -> None:
+        """A segment for a subflow of one of our connections."""
+        self.answer(connection.arrive(branch, segment, now))
         if segment.flags & SYN:
             self.learn(connection.control, now)
         self.touch(connection)
@@ -97,7 +101,7 @@ class Host(Registry):
                 self.fast_opens.keep(tcb.remote, control.fast_heard, tcb.snd_mss)
         version = initiate.find_lesson(control)
         if version is not None and control.choices.blackhole_timeout > 0:
-            remote = control.branches[0].subflow.tcb.remote
+            remote = control.first[2]
             self.journal.note(now, "host", "destination remembered", str(version))
             self.destinations.learn(remote, version, now + control.choices.blackhole_timeout)
 
@@ -110,9 +114,9 @@ class Host(Registry):
             return
         join = find_join(segment)
         if join is not None:
-            # [R8684-3.2-34] by its token, not by its port
-            self.journal.note(now, "host", "MP_JOIN refused")
-            self.answer(refuse(segment, join.token in self.by_token))
+            joined = self.admit(segment, join, now)
+            if joined is not None:
+                self.arrive(joined, joined.find_branch(get_four(segment)), segment, now)
             return
         listener = self.listeners.find(segment.destination, segment.destination_port)
         if listener is None or segment.flags & ACK:
@@ -121,13 +125,15 @@ class Host(Registry):
         elif segment.flags & SYN and not segment.flags & RST:
             self.accept(listener, segment, now, before)
 
-    def reopen(self, connection: Connection, segment: Segment, now: Micros) -> None:
-        """A SYN that is newer than all of ``connection``, which is in TIME-WAIT: that ends, and makes way."""
-        tcb = connection.control.branches[0].subflow.tcb
-        connection.expire(now)
+    def reopen(self, connection: Connection, branch: Branch, segment: Segment, now: Micros) -> None:
+        """A SYN that is newer than all of ``branch``, which is in TIME-WAIT: that ends, and makes way."""
+        connection.expire(branch, now)
         self.touch(connection)
-        self.release(connection)
-        self.arrive_unknown(segment, now, tcb)
+        if connection.is_over():
+            self.release(connection)
+        else:
+            self.ports.release(get_four(segment), connection.control.handle)
+        self.arrive_unknown(segment, now, branch.subflow.tcb)
 
     def accept(self, listener: Listener, segment: Segment, now: Micros, before: Tcb | None) -> None:
         """A SYN for a listener: half a connection, unless too many are waiting."""
@@ -139,7 +145,7 @@ class Host(Registry):
                 self.bake(listener, segment, now)
             return
         self.listeners.count(listener.handle, 1)
-        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        four = get_four(segment)
         version = initiate.find_version(listener.choices, segment.options)
         iss = compute_iss(self.secret, four, now)
         if before is not None:
@@ -147,7 +153,7 @@ class Host(Registry):
         connection = self.create(listener.handle, four, listener.choices, version, iss, now)
         if listener.choices.fast_open:
             self.open_fast(listener, connection, segment, now)
-        self.arrive(connection, segment, now)
+        self.arrive(connection, connection.control.branches[0], segment, now)
 
     def open_fast(self, listener: Listener, connection: Connection, segment: Segment, now: Micros) -> None:
         """What the SYN's cookie is worth, and the one that goes back [R7413-4.2.2-03]."""
@@ -167,7 +173,7 @@ class Host(Registry):
 
     def bake(self, listener: Listener, segment: Segment, now: Micros) -> None:
         """A SYN that finds the backlog full is answered, and forgotten (RFC 4987 §3.6)."""
-        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        four = get_four(segment)
         syn = cookies.reduce(segment, True)
         index = cookies.find_index(cookies.find_mss(syn, compute_default_mss(four[2])))
         iss = cookies.compute_cookie(self.secret, four, syn.sequence, now // COOKIE_PERIOD, index)
@@ -188,7 +194,7 @@ class Host(Registry):
         """Whether ``segment`` brings a cookie back: then its connection is there, and open [R4987-3.6-01]."""
         if segment.flags & (SYN | RST | ACK) != ACK or not self.listeners.has_baked(now):
             return False
-        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        four = get_four(segment)
         syn = cookies.recover(self.secret, four, segment, compute_ts_offset(self.secret, four), now)
         iss = segment.acknowledgment - 1 & MASK_32
         key = cookies.compute_key(self.secret, four, iss)
@@ -203,7 +209,7 @@ class Host(Registry):
         connection.arrive(connection.control.branches[0], syn, now)
         connection.transmit(now)  # the SYN/ACK left long ago
         self.register(connection)
-        self.arrive(connection, segment, now)
+        self.arrive(connection, connection.control.branches[0], segment, now)
         return True
 
     def arrive_icmp(self, report: icmp.TooBig | icmp.Unreachable | None, now: Micros) -> None:
@@ -214,7 +220,8 @@ class Host(Registry):
         four = (quote.source, quote.source_port, quote.destination, quote.destination_port)
         connection = self.connections.get(self.ports.find(four))
         if connection is not None:
-            connection.arrive_unreachable(report.code, quote.sequence, now)
+            branch = connection.find_branch(four)
+            connection.arrive_unreachable(branch, report.code, quote.sequence, now)
             self.touch(connection)
 
     # -- time passes, octets out --------------------------------------------------------------
@@ -240,6 +247,8 @@ class Host(Registry):
             for handle in handles:
                 connection = self.connections.get(handle)
                 if connection is not None:
+                    if connection.control.book.is_due:
+                        self.fulfil(connection, now)
                     for segment in connection.transmit(now):
                         packets.append(
                             emit(
@@ -269,6 +278,7 @@ class Host(Registry):
             if connection is None:
                 continue
             self.agenda.set(handle, connection.deadline())
+            self.clear(connection)
             if connection.is_over():
                 self.release(connection)
 
@@ -292,8 +302,8 @@ class Host(Registry):
         """Passive OPEN; the listener's handle. Raises Refused: port in use, not our address."""
         if not 0 < port <= 65_535:
             raise Refused("a port is between 1 and 65535")
-        if address is not None and address not in self.addresses:
-            raise Refused("not an address of this host")
+        if address is not None:
+            self.interfaces.check(address)
         self.listeners.check(address, port)
         handle = self.draw_handle()
         self.listeners.add(Listener(handle, address, port, self.choices if choices is None else choices))
@@ -316,8 +326,7 @@ class Host(Registry):
 
         Raises Refused, as listen does.
         """
-        if local not in self.addresses:
-            raise Refused("not an address of this host")
+        self.interfaces.check(local)
         if len(local) != len(remote) or not is_unicast(remote):
             raise Refused("foreign address not usable")  # [R9293-3.9.1.1-06]
         if not 0 < remote_port <= 65_535 or not 0 <= local_port <= 65_535:
@@ -397,3 +406,8 @@ class Host(Registry):
         found = self.find(connection)
         found.control.is_forgotten = True
         self.touch(found)
+
+
+def get_four(segment: Segment) -> FourTuple:
+    """The addresses and ports of a segment that came, ours first."""
+    return segment.destination, segment.destination_port, segment.source, segment.source_port

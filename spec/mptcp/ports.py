@@ -6,12 +6,9 @@ from typing import Final
 
 from mptcp.errors import Refused
 from mptcp.numbers import MASK_32
-from mptcp.values import Address, Micros, Port, Record
+from mptcp.values import Address, FourTuple, Micros, Port, Record
 
 LAST_EPHEMERAL: Final = 65_535  # RFC 6335 §6
-
-FourTuple = tuple[Address, Port, Address, Port]
-"""Local address and port, remote address and port (RFC 9293 §3.3.1)."""
 
 
 class Ports(Record):

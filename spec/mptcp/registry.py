@@ -9,18 +9,18 @@ from mptcp.agenda import Agenda
 from mptcp.assembly import assemble
 from mptcp.chance import Chance
 from mptcp.choices import Choices
-from mptcp.connection.connection import Connection
+from mptcp.connection.connection import Connection, compute_four
 from mptcp.destinations import Destinations
 from mptcp.errors import Refused
 from mptcp.fast_open import FastOpens
+from mptcp.interfaces import Interfaces
 from mptcp.journal import Journal
 from mptcp.keys import compute_token
 from mptcp.listeners import Listeners
 from mptcp.parameters import KEY_LENGTH
-from mptcp.ports import FourTuple, Ports, compute_ts_offset
-from mptcp.subflow.control import Control as Tcb
+from mptcp.ports import Ports, compute_ts_offset
 from mptcp.subflow.state import State
-from mptcp.values import Address, Micros, Record
+from mptcp.values import Address, FourTuple, Micros, Record
 from mptcp.wire.segment import Segment
 
 ANSWERS: Final = 256  # RSTs for nobody that wait to be sent; more are not worth keeping
@@ -30,7 +30,7 @@ class Registry(Record):
     """The state of a host: a tree of records, all of it."""
 
     FIELDS = (
-        "addresses",
+        "interfaces",
         "chance",
         "secret",
         "connections",
@@ -56,10 +56,7 @@ class Registry(Record):
         choices: Choices | None = None,
         journal: Journal | None = None,
     ) -> None:
-        for address in addresses:
-            if len(address) not in (4, 16):
-                raise Refused("an address has 4 or 16 octets")
-        self.addresses = addresses
+        self.interfaces = Interfaces(addresses)
         self.chance = Chance(seed)
         self.secret = self.chance.draw(32)  # for initial sequence numbers, RFC 6528 §3
         self.connections: dict[int, Connection] = {}
@@ -80,7 +77,7 @@ class Registry(Record):
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""
-        return (self.addresses, self.chance.seed, self.choices, self.journal)
+        return (self.interfaces.addresses, self.chance.seed, self.choices, self.journal)
 
     def find(self, handle: int) -> Connection:
         """The connection, or Refused in the words of RFC 9293 §3.10."""
@@ -118,13 +115,14 @@ class Registry(Record):
         """From now on it is found, by its addresses and ports and by its token."""
         control = connection.control
         self.connections[control.handle] = connection
-        self.ports.take(get_tuple(control.branches[0].subflow.tcb), control.handle)
+        self.ports.take(control.first, control.handle)
         self.by_token[control.local_token] = control.handle
 
     def release(self, connection: Connection) -> None:
         """Nothing more comes for ``connection``: its addresses and token are free again."""
         control = connection.control
-        self.ports.release(get_tuple(control.branches[0].subflow.tcb), control.handle)
+        for branch in control.branches:
+            self.ports.release(compute_four(branch), control.handle)
         if self.by_token.get(control.local_token, 0) == control.handle:
             del self.by_token[control.local_token]
         self.count_opening(connection)
@@ -136,7 +134,8 @@ class Registry(Record):
     def count_opening(self, connection: Connection) -> None:
         """A connection leaves its listener's backlog once it is open, or over."""
         control = connection.control
-        if control.is_counted and control.branches[0].subflow.tcb.state is not State.SYN_RECEIVED:
+        is_opening = control.branches and control.branches[0].subflow.tcb.state is State.SYN_RECEIVED
+        if control.is_counted and not is_opening:
             control.is_counted = False
             self.listeners.count(control.listener, -1)
             if control.is_fast:
@@ -171,8 +170,3 @@ class Registry(Record):
         """Queue a RST that belongs to no connection."""
         if segment is not None and len(self.answers) < ANSWERS:
             self.answers.append(segment)
-
-
-def get_tuple(tcb: Tcb) -> FourTuple:
-    """The addresses and ports of a subflow."""
-    return tcb.local, tcb.local_port, tcb.remote, tcb.remote_port

@@ -21,6 +21,9 @@ Port: TypeAlias = int
 Address: TypeAlias = bytes
 """An IP address as it stands in the header: 4 octets (IPv4) or 16 (IPv6)."""
 
+FourTuple: TypeAlias = tuple[Address, Port, Address, Port]
+"""Local address and port, remote address and port (RFC 9293 §3.3.1)."""
+
 
 @mypyc_attr(acyclic=True)
 class Value:

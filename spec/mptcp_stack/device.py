@@ -65,6 +65,7 @@ class Device:
         os.set_blocking(descriptor, False)
         self.name: Final = name
         self.addresses: Final = addresses
+        self.reachable = addresses  # these, and those of the other devices of its stack
         self.mtu: Final = mtu
         self.framing: Final = framing or Framing()
         self.ports: Final = ports
@@ -95,12 +96,12 @@ class Device:
         return [outgoing] if self.framing.offloads else cut(outgoing)
 
     def is_ours(self, packet: bytes) -> bool:
-        """Whether the packet goes to one of our addresses, and where we share it to one of our ports.
+        """Whether the packet goes to an address of ours, of whichever device, and there to one of our ports.
 
         The kernel also talks to its neighbours (IPv6 router solicitations and multicast reports).
         """
         start = self.framing.size
-        if read_destination(packet, start) not in self.addresses:
+        if read_destination(packet, start) not in self.reachable:
             return False
         if self.ports is None:
             return True

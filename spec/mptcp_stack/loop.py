@@ -59,6 +59,8 @@ class Driver:
         self.on_lost: Final[list[Callable[[OSError], None]]] = []
         self._queues: Final[dict[Device, deque[Outgoing]]] = {device: deque() for device in devices}
         self._routes: Final = {address: device for device in devices for address in device.addresses}
+        for device in devices:
+            device.reachable = tuple(self._routes)  # a path may cross: each address by each device
         self._tap: Final = tap
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -83,6 +83,7 @@ class Program:
         self.sent: Final = Count(options.hash)
         self.received: Final = Count(options.hash)
         self.error: str | None = None
+        self.listener: socket.socket | None = None
         self.started = self.finished = time.monotonic()
 
     def open(self) -> socket.socket:
@@ -102,8 +103,8 @@ class Program:
         handle.bind(address)
         handle.listen(self.options.backlog)
         say({"port": handle.getsockname()[1]})
-        with handle:
-            connection, _ = handle.accept()
+        connection, _ = handle.accept()
+        self.listener = handle  # as long as the connection lasts: without it the kernel refuses joins
         connection.settimeout(self.options.timeout)
         return connection
 

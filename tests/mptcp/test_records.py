@@ -11,17 +11,22 @@ from mptcp.choices import Choices
 from mptcp.congestion.controller import Controller, Window
 from mptcp.congestion.cubic import Cubic
 from mptcp.congestion.newreno import NewReno
+from mptcp.connection.book import Book, Local, Remote
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Branch
 from mptcp.connection.control import Control as ConnectionControl
 from mptcp.connection.news import Told
+from mptcp.connection.spans import Spans
 from mptcp.destinations import Destinations
 from mptcp.fast_open import FastOpens
 from mptcp.host import Host
+from mptcp.interfaces import Interfaces
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
 from mptcp.listeners import Listeners
+from mptcp.multihomed import Multihomed
 from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.paths.fullmesh import FullMesh
 from mptcp.paths.manager import PathManager
 from mptcp.ports import Ports
 from mptcp.queue import Queue
@@ -98,12 +103,21 @@ def make_connection() -> Connection:
     return next(iter(host.connections.values()))
 
 
+def make_spans() -> Spans:
+    """Two stretches."""
+    spans = Spans()
+    spans.add(1, 10)
+    spans.add(20, 30)
+    return spans
+
+
 def make_branch() -> Branch:
     return make_connection().control.branches[0]
 
 
 FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Blocks: make_blocks,
+    Book: lambda: make_connection().control.book,
     Branch: make_branch,
     Episode: lambda: Episode(1, 1_000),
     Rack: Rack,
@@ -116,16 +130,22 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Agenda: lambda: make_host().agenda,
     FastOpens: lambda: make_host().fast_opens,
     Host: make_host,
+    FullMesh: FullMesh,
+    Interfaces: lambda: make_host().interfaces,
     Intervals: make_intervals,
     Destinations: lambda: make_host().destinations,
+    Local: lambda: make_connection().control.book.locals[0],
     Listeners: lambda: make_host().listeners,
     LowestRtt: LowestRtt,
     NewReno: NewReno,
     PathManager: PathManager,
     Ports: lambda: make_host().ports,
     Queue: make_queue,
-    Registry: lambda: Registry(make_host().addresses, bytes(32)),
+    Remote: lambda: make_connection().control.book.remotes[0],
+    Registry: lambda: Registry(make_host().interfaces.addresses, bytes(32)),
+    Multihomed: lambda: Multihomed(make_host().interfaces.addresses, bytes(32)),
     Scheduler: Scheduler,
+    Spans: make_spans,
     Subflow: lambda: make_branch().subflow,
     SubflowControl: lambda: make_branch().subflow.tcb,
     Told: Told,

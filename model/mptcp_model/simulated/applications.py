@@ -17,6 +17,7 @@ from mptcp.events import (
     Event,
     FellBack,
     Finished,
+    PathEvent,
     Readable,
     Troubled,
     Urgent,
@@ -79,7 +80,7 @@ class Application(State):
         elif isinstance(event, Writable):
             self.push(host, now)
         else:
-            assert isinstance(event, (FellBack, Troubled, Urgent)), event
+            assert isinstance(event, FellBack | Troubled | Urgent | PathEvent), event
 
     def on_alarm(self, host: Host, now: Micros) -> None:
         """The moment that ``deadline`` named has come."""

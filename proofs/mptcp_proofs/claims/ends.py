@@ -4,6 +4,7 @@ from mptcp.choices import Choices
 from mptcp.congestion.newreno import NewReno
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.initiate import set_remote_key
+from mptcp.connection.joining import Joining
 from mptcp.journal import Journal
 from mptcp.keys import compute_idsn, compute_token
 from mptcp.paths.manager import PathManager
@@ -42,4 +43,4 @@ def make_numbered(local_idsn: int, remote_idsn: int) -> Control:
 def make_branch() -> Branch:
     """A first subflow on which nothing has come yet."""
     tcb = Tcb(HERE, 1, THERE, 2, 0, 1460, NewReno(), Choices(), Journal(), "subflow 2.0")
-    return Branch(Subflow(tcb), 0)
+    return Branch(Subflow(tcb), 0, 0, Joining.ESTABLISHED)

@@ -2,6 +2,7 @@
 
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.joining import Joining
 from mptcp.connection.state import TRANSITIONS, Signal, State
 from mptcp.keys import is_equal
 from mptcp.subflow.arrival import Kind, Plan
@@ -51,6 +52,8 @@ def is_by_acknowledgment(control: Control) -> bool:
 def is_synchronized(branch: Branch) -> bool:
     """Whether the peer's answer to an acknowledgment would be heard."""
     state = branch.subflow.tcb.state
+    if branch.joining is not Joining.ESTABLISHED:
+        return False
     return state in SYNCHRONIZED and state is not SubflowState.TIME_WAIT
 
 

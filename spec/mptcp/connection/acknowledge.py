@@ -56,7 +56,8 @@ def advance(control: Control, offset: int, now: Micros) -> None:
         return
     control.has_data_ack = True
     control.snd_una = offset
-    control.snd_rtx = max(control.snd_rtx, offset)
+    if control.again:
+        control.again.remove(0, offset)
     # [R8684-3.3.6-06] [R8684-3.3.2-07] a subflow keeps its own reference until it has its own
     # acknowledgment, and goes on sending it [R8684-3.3.6-01]; that alone frees nothing here
     # [R8684-3.3.2-06] [R8684-4-02]

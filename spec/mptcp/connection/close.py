@@ -2,8 +2,11 @@
 
 from mptcp.connection import abort
 from mptcp.connection.acknowledge import move
+from mptcp.connection.addresses import is_hopeful
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.joining import Joining
 from mptcp.connection.receive import finish
+from mptcp.connection.reinject import hand_over, is_outstanding, is_usable, lose, remap_missing
 from mptcp.connection.state import MAY_WRITE, OVER, Signal, State
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.subflow.state import State as SubflowState
@@ -35,10 +38,13 @@ def progress(control: Control, now: Micros) -> None:
         send_data_fin(control)
         if control.state in OVER and not control.error:
             close_subflows(control, now)  # [R8684-3.3.3-08] [R8684-3.3.3-09] not before
+        elif len(control.branches) > 1:
+            shed(control, now)
+            hand_over(control, now)
     elif control.mode is Mode.PLAIN:
         progress_plain(control, now)
-    watch_orphan(control, now)
     watch_subflows(control, now)
+    watch_orphan(control, now)
     if control.mode is Mode.MULTIPATH:
         watch_data_level(control, now)
 
@@ -48,15 +54,10 @@ def send_data_fin(control: Control) -> None:
 
     No FIN comes with it [R8684-3.3.3-07].
     """
-    if (
-        control.snd_fin != NO_OFFSET
-        and control.snd_nxt == control.snd_fin
-        and control.snd_rtx == control.snd_nxt
-    ):
+    if control.snd_fin != NO_OFFSET and control.snd_nxt == control.snd_fin and not control.again:
         if not is_ready_for_fin(control):
             return
         control.snd_nxt = control.snd_fin + 1
-        control.snd_rtx = control.snd_nxt
         control.fin_now = True
     if control.fin_now and all(is_drained(branch) for branch in control.branches):
         for branch in control.branches:
@@ -66,7 +67,8 @@ def send_data_fin(control: Control) -> None:
 
 def is_drained(branch: Branch) -> bool:
     """All text that was given to the subflow has left: an acknowledgment will not ride on more of it."""
-    return branch.subflow.tcb.snd_nxt >= branch.subflow.tcb.snd_queue.end
+    tcb = branch.subflow.tcb
+    return tcb.snd_nxt >= tcb.snd_queue.end or tcb.state is SubflowState.CLOSED
 
 
 def is_ready_for_fin(control: Control) -> bool:
@@ -81,13 +83,18 @@ def close_subflows(control: Control, now: Micros) -> None:
     for branch in control.branches:
         if not branch.is_closing and is_drained(branch):
             branch.is_closing = True
-            branch.subflow.close(now)
+            if branch.joining is Joining.ESTABLISHED:
+                branch.subflow.close(now)
+            else:
+                branch.subflow.abort("reset", now)  # it never became part of the connection
 
 
 def progress_plain(control: Control, now: Micros) -> None:
     """In plain TCP the FIN of the only subflow is the end of the data."""
     for branch in control.branches:
         tcb = branch.subflow.tcb
+        if branch.joining is not Joining.ESTABLISHED:
+            continue
         if (
             control.snd_fin != NO_OFFSET
             and not branch.is_closing
@@ -116,10 +123,11 @@ def watch_orphan(control: Control, now: Micros) -> None:
     """The peer closed its subflows without a DATA_FIN: wait for new ones, not for ever [R8684-3.3.3-14].
 
     A FIN says nothing of the data [R8684-3.3.3-01] [R8684-4-07] [R8684-1.4-02] [R8684-2.6-01].
+    Where no subflow is left at all it is the same: one may join until then.
     """
-    is_orphan = len(control.branches) > 0
+    is_orphan = control.state is not State.M_CLOSED
     for branch in control.branches:
-        if not is_stuck(control, branch.subflow.tcb.state):
+        if not branch.is_lost and not is_stuck(control, branch.subflow.tcb.state):
             is_orphan = False
     if not is_orphan:
         control.orphan_at = NEVER
@@ -137,14 +145,19 @@ def is_stuck(control: Control, state: SubflowState) -> bool:
 
 
 def watch_subflows(control: Control, now: Micros) -> None:
-    """When all subflows are CLOSED the connection is over, one way or the other."""
+    """What is over, is over: its data goes elsewhere; and without any subflow, so is the connection.
+
+    A RST ends its subflow alone [R8684-3.5-01]: where another subflow may come, it is waited for.
+    """
     for branch in control.branches:
-        if branch.subflow.tcb.state is not SubflowState.CLOSED:
+        if branch.subflow.tcb.state is SubflowState.CLOSED and not branch.is_lost:
+            lose(control, branch, now)
+    for branch in control.branches:
+        if not branch.is_lost:
             return
     if control.state is State.M_TIME_WAIT:
         move(control, Signal.SUBFLOWS_CLOSED, now)
-    elif control.state is not State.M_CLOSED and not control.paths.is_hopeful():
-        # [R8684-3.5-01] a RST ends its subflow alone; but no other will ever come
+    elif control.state is not State.M_CLOSED and not is_hopeful(control, now):
         for branch in control.branches:
             control.error = control.error or branch.subflow.tcb.error
         if control.state is not State.M_CLOSING and control.state is not State.M_LAST_ACK:
@@ -152,16 +165,30 @@ def watch_subflows(control: Control, now: Micros) -> None:
         move(control, Signal.END, now)
 
 
+def shed(control: Control, now: Micros) -> None:
+    """A subflow that the peer has closed is closed, too, while another goes on [R8684-2.6-01]."""
+    for branch in control.branches:
+        if branch.subflow.tcb.state is SubflowState.CLOSE_WAIT and not branch.is_closing:
+            for other in control.branches:
+                if is_usable(other) and other.subflow.tcb.state is SubflowState.ESTABLISHED:
+                    branch.is_closing = True
+            if branch.is_closing:
+                branch.subflow.close(now)  # what it was given goes first
+
+
 def watch_data_level(control: Control, now: Micros) -> None:
-    """The clock of what every subflow had acknowledged and the peer's MPTCP had not [R8684-3.3.6-05]."""
+    """The clock of what a subflow had acknowledged and the peer's MPTCP had not [R8684-3.3.6-05].
+
+    It runs for the oldest octet alone: as long as a subflow has that in flight, its own clock does.
+    """
     is_waiting = control.snd_una < control.snd_nxt and control.state is not State.M_CLOSED
     rto = 0
     for branch in control.branches:
         tcb = branch.subflow.tcb
         rto = max(rto, tcb.rto)
-        if tcb.snd_una < tcb.snd_nxt:
-            is_waiting = False  # the subflow's own clock runs
-    if not is_waiting:
+        if tcb.snd_una < tcb.snd_nxt and is_outstanding(branch, control.snd_una):
+            is_waiting = False
+    if not is_waiting or rto == 0:
         control.retransmit_at = NEVER
     elif control.retransmit_at == NEVER:
         control.retransmit_at = now + compute_backoff(rto, control.retries)
@@ -190,7 +217,7 @@ def tick(control: Control, now: Micros) -> None:
                 for branch in control.branches:
                     branch.subflow.ask()
         else:
-            control.snd_rtx = control.snd_una  # [R8684-3.3.6-03] [R8684-3.3.1-05] under a new mapping
+            remap_missing(control)  # [R8684-3.3.6-03] [R8684-3.3.1-05] under a new mapping
 
 
 def give_up(control: Control, now: Micros) -> None:
@@ -198,8 +225,11 @@ def give_up(control: Control, now: Micros) -> None:
     if control.state in OVER:
         for branch in control.branches:
             branch.subflow.abort("", now)
+        if control.state is State.M_TIME_WAIT and not control.branches:
+            move(control, Signal.SUBFLOWS_CLOSED, now)
         return
     control.error = "timed out"
     control.is_aborting = True
     for branch in control.branches:
         branch.subflow.abort("timed out", now)
+    move(control, Signal.END, now)

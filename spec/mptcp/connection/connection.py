@@ -3,25 +3,41 @@
 The table of contents of this folder: each step stands in the file named after its section.
 """
 
-from mptcp.connection import abort, acknowledge, close, fallback, fast, initiate, patience, receive, send
+from mptcp.connection import (
+    abort,
+    acknowledge,
+    addresses,
+    close,
+    fallback,
+    fast,
+    initiate,
+    join,
+    patience,
+    receive,
+    reinject,
+    send,
+)
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run
 from mptcp.connection.news import Told, compute_news
 from mptcp.connection.state import MAY_WRITE, Signal, State
 from mptcp.errors import Refused
 from mptcp.events import Event
 from mptcp.parameters import REASON_MPTCP
+from mptcp.paths.manager import Join
 from mptcp.subflow.arrival import Arrival, Kind, Verdict
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.control import NEVER
 from mptcp.subflow.state import SYNCHRONIZED
 from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.subflow import Subflow
-from mptcp.values import Micros, Record, Text, join
-from mptcp.wire.addresses import AddAddr, AddAddrEcho, Prio, RemoveAddr
+from mptcp.values import Address, FourTuple, Micros, Port, Record, Text
+from mptcp.values import join as join_texts
+from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
 from mptcp.wire.dss import Dss
 from mptcp.wire.endings import Fail, FastClose
-from mptcp.wire.handshake import CapableAck, CapableData
+from mptcp.wire.handshake import CapableAck, CapableData, JoinAck, JoinSyn
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, SYN, Segment
 
@@ -37,10 +53,29 @@ def is_signal(options: tuple[Option, ...]) -> bool:
             if option.mapping is not None and option.mapping.fin:
                 return True
         elif isinstance(
-            option, (AddAddr, AddAddrEcho, RemoveAddr, Prio, Fail, FastClose, CapableAck, CapableData)
+            option,
+            (
+                AddAddr,
+                AddAddrEcho,
+                AddAddrV0,
+                RemoveAddr,
+                Prio,
+                PrioV0,
+                Fail,
+                FastClose,
+                CapableAck,
+                CapableData,
+                JoinAck,
+            ),
         ):
             return True
     return False
+
+
+def compute_four(branch: Branch) -> FourTuple:
+    """Who talks to whom on this subflow."""
+    tcb = branch.subflow.tcb
+    return (tcb.local, tcb.local_port, tcb.remote, tcb.remote_port)
 
 
 def is_first_again(branch: Branch, segment: Segment) -> bool:
@@ -65,8 +100,76 @@ class Connection(Record):
 
     def open(self, subflow: Subflow, is_active: bool, now: Micros) -> None:
         """The first subflow: it sends a SYN, or waits for one."""
-        self.control.branches.append(Branch(subflow, 0))
+        control = self.control
+        branch = Branch(subflow, 0, 0, Joining.ESTABLISHED)
+        branch.is_first = True
+        branch.opened_here = is_active
+        control.branches.append(branch)
+        control.count += 1
+        control.first = compute_four(branch)
+        addresses.note_first(control)
         subflow.open(is_active, now)
+
+    def wishes(self, now: Micros) -> list[Join]:
+        """The subflows that should be opened now; asked after each change, and seldom answered."""
+        control = self.control
+        if not control.book.is_due or not control.is_confirmed:
+            return []
+        return addresses.consider(control, now)
+
+    def join(self, subflow: Subflow, wish: Join, nonce: bytes, now: Micros) -> None:
+        """One of them: its SYN leaves. ``nonce``: 4 octets that were never used [R8684-3.2-05]."""
+        branch = Branch(subflow, wish.local_id, wish.remote_id, Joining.WAITING)
+        branch.opened_here = True
+        self.add(branch, nonce)
+        subflow.open(True, now)
+
+    def cannot(self, wish: Join) -> None:
+        """It cannot be opened, and is not to be wished for again."""
+        self.control.book.rests[wish.local_id, wish.remote_id] = NEVER
+
+    def accept(self, subflow: Subflow, option: JoinSyn, nonce: bytes, now: Micros) -> None:
+        """A subflow that the peer opens, whose SYN arrives next."""
+        control = self.control
+        local_id = max(addresses.find_local_id(control, subflow.tcb.local), 0)
+        branch = Branch(subflow, local_id, option.address_id, Joining.ANSWERED)
+        join.take_syn(branch, option)
+        self.add(branch, nonce)
+        subflow.open(False, now)
+
+    def add(self, branch: Branch, nonce: bytes) -> None:
+        """A subflow beyond the first, which is not part of the connection yet."""
+        control = self.control
+        branch.local_nonce = nonce
+        local = control.book.locals.get(branch.local_id)
+        branch.wants_backup = local is not None and local.is_backup
+        control.branches.append(branch)
+        control.count += 1
+
+    def find_branch(self, four: FourTuple) -> Branch:
+        """The subflow with these addresses and ports, which must be one of ours."""
+        for branch in self.control.branches:
+            tcb = branch.subflow.tcb
+            if (
+                tcb.remote_port == four[3]
+                and tcb.local_port == four[1]
+                and tcb.remote == four[2]
+                and tcb.local == four[0]
+            ):
+                return branch
+        raise AssertionError("a four-tuple without its subflow")
+
+    def bury(self) -> list[FourTuple]:
+        """Let go of subflows that are over; their addresses and ports are free."""
+        control = self.control
+        for branch in control.branches:
+            if branch.is_lost:
+                reinject.bury(control)
+                break
+        gone = control.gone
+        if gone:
+            control.gone = []
+        return gone
 
     # -- the application ----------------------------------------------------------------------
 
@@ -94,7 +197,7 @@ class Connection(Record):
         control = self.control
         ready = control.rcv_ready
         stop = min(ready.end, ready.start + limit)
-        octets = join(ready.cut(ready.start, stop))
+        octets = join_texts(ready.cut(ready.start, stop))
         ready.release(stop)
         window = send.compute_window(control)
         for branch in control.branches:
@@ -138,6 +241,21 @@ class Connection(Record):
         """End at once, whatever is under way."""
         abort.abort(self.control, "aborted", now)
 
+    # -- addresses ----------------------------------------------------------------------------
+
+    def add_address(self, address: Address, port: Port, is_backup: bool, is_signal: bool) -> None:
+        """The host has this address, too (RFC 8684 §3.4)."""
+        addresses.add_local(self.control, address, port, is_backup, is_signal)
+
+    def remove_address(self, address: Address, now: Micros) -> None:
+        """The host has lost this address (RFC 8684 §3.4.2)."""
+        addresses.remove_local(self.control, address, now)
+        close.progress(self.control, now)
+
+    def set_priority(self, address: Address, is_backup: bool) -> None:
+        """Subflows from this address are backups from now on, or no more (RFC 8684 §3.3.8)."""
+        addresses.set_priority(self.control, address, is_backup)
+
     # -- the beats ----------------------------------------------------------------------------
 
     def arrive(self, branch: Branch, segment: Segment, now: Micros) -> Segment | None:
@@ -151,28 +269,33 @@ class Connection(Record):
             if control.mode is Mode.MULTIPATH and abort.has_fast_close(control, arrival.options):
                 abort.take_fast_close(control, now)
         elif arrival.verdict is Verdict.ACCEPTED:  # [R8684-3-07] options count on what TCP accepted
-            if before not in SYNCHRONIZED:
+            if branch.in_row or branch.checks:
+                addresses.take_life(branch)
+            if not branch.is_first:
+                join.settle(control, branch, before, arrival, now)
+            elif before not in SYNCHRONIZED:
                 self.settle(branch, before, arrival, now)
-            if control.mode is Mode.MULTIPATH:
+            if control.mode is Mode.MULTIPATH and branch.joining is Joining.ESTABLISHED:
                 self.take_options(branch, arrival, now)
-            if not branch.subflow.tcb.reset_now and before is not SubflowState.LISTEN:
+            is_new = before is SubflowState.LISTEN or branch.joining is not Joining.ESTABLISHED
+            if not branch.subflow.tcb.reset_now and not is_new:
                 receive.take_text(control, branch, arrival.text, now)
-            if control.mode is Mode.PLAIN:
+            if control.mode is Mode.PLAIN and branch.joining is Joining.ESTABLISHED:
                 acknowledge.advance(control, fallback.take_plain_ack(control, branch), now)
                 fallback.take_urgent(control, branch)
-        elif before is SubflowState.SYN_RECEIVED and is_first_again(branch, segment):
+        elif branch.is_first and before is SubflowState.SYN_RECEIVED and is_first_again(branch, segment):
             initiate.take_syn_again(control, segment.options)
         close.progress(control, now)
         return None
 
-    def expire(self, now: Micros) -> None:
-        """The first subflow leaves TIME-WAIT, since a new connection wants its ports."""
-        self.control.branches[0].subflow.expire(now)
+    def expire(self, branch: Branch, now: Micros) -> None:
+        """A subflow leaves TIME-WAIT, since a new connection wants its ports."""
+        branch.subflow.expire(now)
         close.progress(self.control, now)
 
-    def arrive_unreachable(self, code: int, sequence: int, now: Micros) -> None:
-        """ICMP says that the first subflow's segment with ``sequence`` could not be delivered."""
-        self.control.branches[0].subflow.arrive_unreachable(code, sequence, now)
+    def arrive_unreachable(self, branch: Branch, code: int, sequence: int, now: Micros) -> None:
+        """ICMP says that this subflow's segment with ``sequence`` could not be delivered."""
+        branch.subflow.arrive_unreachable(code, sequence, now)
         close.progress(self.control, now)
 
     def settle(self, branch: Branch, before: SubflowState, arrival: Arrival, now: Micros) -> None:
@@ -208,13 +331,15 @@ class Connection(Record):
                 control.is_confirmed = True  # [R8684-3.1-22] [R8684-2.1-03] whoever sends DSS has our key
                 if option.ack is not None:  # [R8684-3.3.2-11]
                     has_data_ack = True
+                    branch.has_data_ack = True
                     acknowledge.take_data_ack(control, option.ack, arrival.window, now)
                 if option.mapping is not None and control.mode is Mode.MULTIPATH:
                     receive.take_mapping(control, branch, option.mapping, arrival, now)
             elif isinstance(option, CapableData):
                 self.take_capable_data(branch, option, arrival, now)
-            elif isinstance(option, (AddAddr, AddAddrEcho)):
+            elif isinstance(option, (AddAddr, AddAddrEcho, AddAddrV0, RemoveAddr, Prio, PrioV0)):
                 control.is_confirmed = True
+                addresses.take_option(control, branch, option, now)
             elif isinstance(option, Fail):
                 fallback.take_fail(control, branch, now)
             elif isinstance(option, FastClose) and abort.has_fast_close(control, (option,)):
@@ -243,7 +368,10 @@ class Connection(Record):
         if control.mode is not Mode.MULTIPATH or branch.subflow.tcb.reset_now:
             return
         is_silent = branch.subflow.tcb.snd_una > 1 and arrival.acknowledged > 0 and not has_data_ack
-        if is_silent and not control.has_data_ack and control.snd_una < control.snd_nxt:
+        if is_silent and not branch.has_data_ack and is_signal(arrival.options):
+            is_silent = False  # an option came through: it had no room for a Data ACK beside it
+        is_new = not control.has_data_ack if branch.is_first else not branch.has_data_ack
+        if is_silent and is_new and control.snd_una < control.snd_nxt:
             # [R8684-3.7-06] text was acknowledged, and nothing ever at data level
             fallback.start_infinite(control, branch, "acknowledged without Data ACK", now)
         elif arrival.text and not branch.has_mapping:
@@ -280,13 +408,19 @@ class Connection(Record):
                 return
             terms = send.make_terms(self.control, branch, plan)
             segment = branch.subflow.transmit(plan, terms, now)
+            if branch.signals and plan.kind is Kind.ACK:
+                addresses.pursue(branch, now)
             send.note_window(self.control, branch, segment)
             segments.append(segment)
 
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""
-        for branch in self.control.branches:
+        control = self.control
+        for branch in control.branches:
             branch.subflow.tick(now)
+            join.tick(control, branch, now)
+        if control.mode is Mode.MULTIPATH:
+            addresses.tick(control, now)
         close.tick(self.control, now)
         close.progress(self.control, now)
         patience.tick(self.control, now)
@@ -297,6 +431,8 @@ class Connection(Record):
         earliest = min(control.retransmit_at, control.orphan_at, control.patience_at)
         for branch in control.branches:
             earliest = min(earliest, branch.subflow.deadline())
+        if control.mode is Mode.MULTIPATH:
+            earliest = min(earliest, addresses.compute_deadline(control))
         return earliest
 
     def events(self) -> list[Event]:

@@ -7,8 +7,12 @@ takes (the IDSN), 1 the first octet of data (numbers.py). [R8684-3.1-62]
 from enum import Enum
 
 from mptcp.choices import Choices
+from mptcp.connection.book import Book
+from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run
+from mptcp.connection.spans import Spans
 from mptcp.connection.state import State
+from mptcp.events import SubflowClosed
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
 from mptcp.paths.manager import PathManager
@@ -16,7 +20,8 @@ from mptcp.queue import Queue
 from mptcp.scheduler.scheduler import Scheduler
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.subflow.subflow import Subflow
-from mptcp.values import Micros, Record
+from mptcp.values import FourTuple, Micros, Record
+from mptcp.wire.options import Option
 
 
 class Mode(Enum):
@@ -32,28 +37,66 @@ class Branch(Record):
 
     FIELDS = (
         "subflow",
-        "address_id",
+        "local_id",
+        "remote_id",
+        "joining",
+        "is_first",
+        "opened_here",
+        "local_nonce",
+        "remote_nonce",
+        "join_at",
+        "join_tries",
         "is_backup",
+        "wants_backup",
         "sent",
         "received",
         "inbound",
         "has_mapping",
+        "has_data_ack",
+        "handed",
+        "penalised_at",
+        "signals",
+        "in_row",
+        "signal_at",
+        "check_at",
+        "checks",
         "is_closing",
+        "is_lost",
+        "reset_reason",
     )
 
-    def __init__(self, subflow: Subflow, address_id: int) -> None:
+    def __init__(self, subflow: Subflow, local_id: int, remote_id: int, joining: Joining) -> None:
         self.subflow = subflow
-        self.address_id = address_id
-        self.is_backup = False
+        self.local_id = local_id  # Address IDs of both ends [R8684-3.2-10]
+        self.remote_id = remote_id
+        self.joining = joining
+        self.is_first = False  # it opened with MP_CAPABLE
+        self.opened_here = False  # our SYN began it
+        self.local_nonce = b""  # of MP_JOIN, 4 octets each
+        self.remote_nonce = b""
+        self.join_at: Micros = NEVER  # when our ACK with MP_JOIN goes again
+        self.join_tries = 0
+        self.is_backup = False  # the peer asks us to send elsewhere if we can [R8684-3.2-12]
+        self.wants_backup = False  # we ask that of the peer
         self.sent: list[Run] = []  # mappings of text that the subflow has not had acknowledged
         self.received: list[Run] = []  # mappings of text that has not been moved to data level
         self.inbound = Queue(1)  # text in subflow order that has not been moved to data level
         self.has_mapping = False  # a mapping arrived here: the path carries options
+        self.has_data_ack = False  # and so did a Data ACK
+        self.handed = 1  # text before this subflow offset was handed to the other subflows as well
+        self.penalised_at: Micros = 0  # when its window was last halved for being slow
+        self.signals: list[Option] = []  # each leaves on an acknowledgment of its own
+        self.in_row = 0  # of them, since the peer last said something here
+        self.signal_at: Micros = NEVER  # when those that are left may leave in any case
+        self.check_at: Micros = NEVER  # when a path whose address was removed is asked again
+        self.checks = 0  # how often it was asked
         self.is_closing = False  # our FIN was ordered
+        self.is_lost = False  # it is over, and what follows from that is done
+        self.reset_reason = NO_OFFSET  # its RST carries MP_TCPRST with this reason
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""
-        return (self.subflow, self.address_id)
+        return (self.subflow, self.local_id, self.remote_id, self.joining)
 
 
 class Control(Record):
@@ -88,10 +131,11 @@ class Control(Record):
         # sending: RFC 8684 §3.3.5, §3.3.6
         "snd_una",
         "snd_nxt",
-        "snd_rtx",
         "snd_edge",
         "snd_queue",
         "snd_fin",
+        "again",
+        "rescued",
         "has_data_ack",
         "is_short",
         "snd_up",
@@ -114,7 +158,6 @@ class Control(Record):
         "has_sent_fail",
         "infinite",
         "is_aborting",
-        "reset_reason",
         # data-level clocks
         "retries",
         "unanswered",
@@ -127,7 +170,13 @@ class Control(Record):
         "hop_limit",
         "dscp",
         # parts
+        "first",
         "branches",
+        "count",
+        "gone",
+        "buried_retrans",
+        "partings",
+        "book",
         "scheduler",
         "paths",
     )
@@ -173,10 +222,11 @@ class Control(Record):
 
         self.snd_una = 1  # oldest octet without Data ACK [R8684-C.1.2-01]
         self.snd_nxt = 1  # next to be mapped for the first time [R8684-C.1.2-02]
-        self.snd_rtx = 1  # next to be mapped again; snd_nxt when nothing is
         self.snd_edge = 1  # right edge of the peer's connection-level window
         self.snd_queue = Queue(1)  # written, and not yet acknowledged at data level [R8684-3.3.6-04]
         self.snd_fin = NO_OFFSET  # offset of our DATA_FIN once the application closed
+        self.again = Spans()  # of what was mapped, to be mapped again [R8684-3.3.6-03]
+        self.rescued = 1  # data before this offset was mapped again because it held the window up
         self.has_data_ack = False  # a Data ACK of something that we sent has come
         self.is_short = False  # the last write was cut short
         self.fast_cookie: bytes | None = None  # for our first SYN or SYN/ACK; empty to ask for one
@@ -199,7 +249,6 @@ class Control(Record):
         self.has_sent_fail = False
         self.infinite = NO_OFFSET  # subflow offset where the infinite mapping starts, until sent
         self.is_aborting = False  # RSTs carry MP_FASTCLOSE
-        self.reset_reason = NO_OFFSET  # RSTs carry MP_TCPRST with this reason
 
         self.retries = 0  # expiries since the last progress: the back-off
         self.unanswered = 0  # expiries since the peer last let us hope: the limit
@@ -212,7 +261,13 @@ class Control(Record):
         self.hop_limit = choices.hop_limit  # of our packets [R9293-3.9.2-01]
         self.dscp = choices.dscp  # [R9293-3.9.1.9-01]
 
+        self.first: FourTuple = (b"", 0, b"", 0)  # of the first subflow
         self.branches: list[Branch] = []
+        self.count = 0  # of subflows that there ever were
+        self.gone: list[FourTuple] = []  # of subflows that are over: the host takes them back
+        self.buried_retrans = 0  # octets that subflows which are gone had sent again
+        self.partings: list[SubflowClosed] = []  # that the application has not been told
+        self.book = Book()
         self.scheduler = scheduler
         self.paths = paths
 

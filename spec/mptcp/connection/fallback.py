@@ -1,6 +1,8 @@
 """Back to plain TCP: the infinite mapping, MP_FAIL (RFC 8684 §3.7)."""
 
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.joining import Joining
+from mptcp.connection.spans import Spans
 from mptcp.parameters import REASON_MIDDLEBOX
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
@@ -20,7 +22,7 @@ def fall_back(control: Control, reason: str, now: Micros) -> None:
     control.fin_now = False
     # a DATA_FIN that was sent is taken back: the FIN says it now
     control.snd_nxt = min(control.snd_nxt, control.snd_queue.end)
-    control.snd_rtx = control.snd_nxt
+    control.again = Spans()
 
 
 def compute_send_shift(control: Control, branch: Branch) -> int:
@@ -33,13 +35,21 @@ def compute_receive_shift(control: Control, branch: Branch) -> int:
     return control.rcv_nxt - branch.inbound.start
 
 
+def is_alone(control: Control, branch: Branch) -> bool:
+    """Whether no other subflow is part of the connection; those that are still joining are not."""
+    for other in control.branches:
+        if other is not branch and other.joining is Joining.ESTABLISHED and not other.is_lost:
+            return False
+    return True
+
+
 def is_contiguous(control: Control, branch: Branch) -> bool:
     """Whether all that is unacknowledged lies in one line on this, the only subflow (RFC 8684 §3.7).
 
     Then the infinite mapping can stand for it, and only then.
     """
     end = min(control.snd_nxt, control.snd_queue.end)  # a DATA_FIN takes no place on the subflow
-    if len(control.branches) != 1 or min(control.snd_rtx, end) != end:
+    if not is_alone(control, branch) or control.again:
         return False
     shift = end - branch.subflow.tcb.snd_queue.end
     return all(run.dsn - run.ssn == shift for run in branch.sent)
@@ -50,11 +60,14 @@ def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -
     if control.mode is not Mode.MULTIPATH:
         return
     if not is_contiguous(control, branch):
-        control.reset_reason = REASON_MIDDLEBOX  # [R8684-3.7-23]
+        branch.reset_reason = REASON_MIDDLEBOX  # [R8684-3.7-23]
         branch.subflow.abort("reset", now)
         return
     fall_back(control, reason, now)
     control.infinite = branch.subflow.tcb.snd_queue.end
+    for other in control.branches:
+        if other is not branch:
+            other.subflow.abort("reset", now)  # whatever was joining: there is nothing left to join
 
 
 def take_fail(control: Control, branch: Branch, now: Micros) -> None:
@@ -80,11 +93,11 @@ def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micro
     control.journal.note(now, control.name, "checksum failure", str(dsn))
     control.has_sent_fail = True
     control.fail_dsn = dsn
-    if len(control.branches) == 1 and dsn == control.rcv_nxt:
+    if is_alone(control, branch) and dsn == control.rcv_nxt:
         branch.subflow.acknowledge()
     else:
         # [R8684-3.7-23] not in line; [R8684-3.7-24] what the subflow held goes with it
-        control.reset_reason = REASON_MIDDLEBOX
+        branch.reset_reason = REASON_MIDDLEBOX
         branch.subflow.abort("reset", now)
 
 

@@ -50,14 +50,14 @@ def take_syn_ack(control: Control, branch: Branch, options: tuple[Option, ...]) 
     if end == 1:
         return
     if tcb.state is SubflowState.SYN_RECEIVED:
-        control.snd_nxt = control.snd_rtx = end  # a simultaneous open: it is in flight, in plain TCP
+        control.snd_nxt = end  # a simultaneous open: it is in flight, in plain TCP
         return
     taken = tcb.snd_una - 1
     control.fast_refused = taken == 0
     tcb.snd_syn = taken  # [R8684-B.3-01]
     # [R8684-B.3-02] [R8684-B.3-03] [R7413-4.2.1-04] the rest was never sent, and is data like any other
     tcb.snd_queue = Queue(1 + taken)
-    control.snd_una = control.snd_nxt = control.snd_rtx = 1 + taken
+    control.snd_una = control.snd_nxt = 1 + taken
     control.snd_queue.release(1 + taken)
     control.local_idsn = control.local_idsn - taken & MASK_64  # [R8684-B.2-01]
 

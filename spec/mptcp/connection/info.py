@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.reinject import is_spare
 from mptcp.values import Address, Micros, Port, Value
 
 
@@ -25,6 +26,12 @@ class SubflowInfo(Value):
         "unacked",
         "bytes_retrans",
         "snd_mss",
+        "joining",
+        "is_backup",
+        "local_id",
+        "remote_id",
+        "bytes_sent",
+        "bytes_received",
     )
 
     def __init__(
@@ -43,6 +50,12 @@ class SubflowInfo(Value):
         unacked: int,
         bytes_retrans: int,
         snd_mss: int,
+        joining: str,
+        is_backup: bool,
+        local_id: int,
+        remote_id: int,
+        bytes_sent: int,
+        bytes_received: int,
     ) -> None:
         self.state: Final = state
         self.local: Final = local
@@ -58,6 +71,12 @@ class SubflowInfo(Value):
         self.unacked: Final = unacked
         self.bytes_retrans: Final = bytes_retrans
         self.snd_mss: Final = snd_mss
+        self.joining: Final = joining  # whether it is part of the connection yet
+        self.is_backup: Final = is_backup
+        self.local_id: Final = local_id  # Address IDs
+        self.remote_id: Final = remote_id
+        self.bytes_sent: Final = bytes_sent  # each octet once for this subflow
+        self.bytes_received: Final = bytes_received
 
 
 @final
@@ -150,12 +169,18 @@ def compute_subflow_info(branch: Branch) -> SubflowInfo:
         tcb.snd_nxt - tcb.snd_una,
         tcb.octets_retransmitted,
         tcb.snd_mss,
+        branch.joining.value,
+        is_spare(branch),
+        branch.local_id,
+        branch.remote_id,
+        tcb.octets_sent,
+        tcb.octets_received,
     )
 
 
 def compute_info(control: Control) -> ConnectionInfo:
     """STATUS of a connection."""
-    first = control.branches[0].subflow.tcb  # [R8684-4-10] as plain TCP would show it
+    # [R8684-4-10] as plain TCP would show it
     subflows = tuple([compute_subflow_info(branch) for branch in control.branches])
     end = control.snd_queue.end
     return ConnectionInfo(
@@ -164,16 +189,13 @@ def compute_info(control: Control) -> ConnectionInfo:
         control.reason,
         control.error,
         control.checksum,
-        first.local,
-        first.local_port,
-        first.remote,
-        first.remote_port,
+        *control.first,
         control.local_token,
         control.remote_token,
         min(control.snd_nxt, end) - 1,
         min(control.snd_una, end) - 1,
         control.rcv_ready.end - 1,
-        sum([one.bytes_retrans for one in subflows]),
+        control.buried_retrans + sum([one.bytes_retrans for one in subflows]),
         len(control.rcv_ready),
         end - min(control.snd_nxt, end),
         control.rcv_nxt > control.rcv_fin >= 0,

@@ -97,7 +97,7 @@ def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: 
 def reset(control: Control, branch: Branch, reason: int, why: str, now: Micros) -> None:
     """End the subflow, with MP_TCPRST."""
     control.journal.note(now, control.name, "subflow reset", why)
-    control.reset_reason = reason
+    branch.reset_reason = reason
     branch.subflow.abort("reset", now)
 
 

@@ -1,6 +1,7 @@
 """From data order to subflow order, and the options of each segment (RFC 8684 §3.3)."""
 
-from mptcp.connection import fast
+from mptcp.connection import fast, join
+from mptcp.connection.addresses import is_long, take_signal
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import compute_send_shift
 from mptcp.connection.initiate import (
@@ -9,7 +10,9 @@ from mptcp.connection.initiate import (
     compute_syn_ack_option,
     compute_syn_option,
 )
+from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run, find, release
+from mptcp.connection.reinject import is_outstanding, is_spare, is_stale, is_usable
 from mptcp.connection.state import State as ConnectionState
 from mptcp.keys import compute_dss_checksum
 from mptcp.numbers import MASK_32, compute_wire_64
@@ -66,23 +69,83 @@ def note_window(control: Control, branch: Branch, segment: Segment) -> None:
 
 
 def schedule(control: Control, now: Micros) -> None:
-    """Give waiting data to subflows that would send it at once."""
-    while True:
-        is_again = control.snd_rtx < control.snd_nxt
-        offset = control.snd_rtx if is_again else control.snd_nxt
-        stop = min(control.snd_nxt, control.snd_queue.end) if is_again else control.snd_queue.end
-        waiting = stop - offset
-        if waiting <= 0 or is_waiting_for_key(control):
-            return
-        allowed = waiting
-        if control.mode is Mode.MULTIPATH:
-            allowed = min(waiting, LARGEST_MAPPING)
-            if not is_again:
-                allowed = min(allowed, control.snd_edge - offset)  # [R8684-3.3.5-05]
-        index, length = choose(control, waiting, allowed, now)
-        if index < 0:
-            return
-        assign(control, control.branches[index], offset, length)
+    """Give waiting data to subflows that would send it at once; what was lost goes first."""
+    if is_waiting_for_key(control):
+        return
+    while control.again and schedule_again(control, now):
+        pass
+    while schedule_new(control, now) or rescue(control, now):
+        pass
+
+
+def schedule_again(control: Control, now: Micros) -> bool:
+    """Map the oldest of what is to go again, where it is not in flight; whether it went."""
+    start, stop = control.again.spans[0]
+    stop = min(stop, start + LARGEST_MAPPING) if control.mode is Mode.MULTIPATH else stop
+    index, length = choose(control, stop - start, stop - start, start, now)
+    if index < 0:
+        return False
+    assign(control, control.branches[index], start, length)
+    control.again.remove(start, start + length)
+    return True
+
+
+def schedule_new(control: Control, now: Micros) -> bool:
+    """Map the oldest data that never was; whether any went."""
+    offset = control.snd_nxt
+    waiting = control.snd_queue.end - offset
+    if waiting <= 0:
+        return False
+    allowed = waiting
+    if control.mode is Mode.MULTIPATH:
+        allowed = min(waiting, LARGEST_MAPPING, control.snd_edge - offset)  # [R8684-3.3.5-05]
+    index, length = choose(control, waiting, allowed, NO_OFFSET, now)
+    if index < 0:
+        return False
+    assign(control, control.branches[index], offset, length)
+    control.snd_nxt = offset + length
+    return True
+
+
+def rescue(control: Control, now: Micros) -> bool:
+    """The window is full because of a slow subflow: the oldest data goes on a faster one as well.
+
+    Opportunistic retransmission and penalisation (Raiciu et al., NSDI 2012): once for each octet, and
+    once for each round trip of the slow subflow. Whether any went.
+    """
+    una = control.snd_una
+    if (
+        len(control.branches) < 2
+        or not control.choices.opportunistic
+        or control.mode is not Mode.MULTIPATH
+        or control.snd_nxt < control.snd_edge
+        or control.snd_queue.end <= control.snd_nxt
+        or control.rescued > una
+        or control.again
+    ):
+        return False
+    for branch in control.branches:
+        for run in branch.sent:
+            if run.dsn <= una < run.dsn + run.length and is_outstanding(branch, una):
+                stop = run.dsn + run.length
+                index, length = choose(control, stop - una, stop - una, una, now)
+                if index < 0 or control.branches[index].subflow.tcb.srtt >= branch.subflow.tcb.srtt:
+                    return False
+                control.rescued = una + length
+                control.journal.note(now, control.name, "opportunistic retransmission", str(una))
+                penalise(control, branch, now)
+                assign(control, control.branches[index], una, length)
+                return True
+    return False
+
+
+def penalise(control: Control, branch: Branch, now: Micros) -> None:
+    """Halve the window of a subflow that holds the others up, once in a round trip."""
+    tcb = branch.subflow.tcb
+    if control.choices.penalise and now >= branch.penalised_at:
+        branch.penalised_at = now + tcb.srtt
+        tcb.window.cwnd = max(tcb.window.cwnd // 2, 2 * tcb.window.mss)
+        tcb.window.ssthresh = tcb.window.cwnd
 
 
 def is_waiting_for_key(control: Control) -> bool:
@@ -95,33 +158,56 @@ def is_waiting_for_key(control: Control) -> bool:
     if control.version == 0:
         # [R6824-3.6-01] the third packet has no room for a mapping; it goes first, and alone
         return control.mode is Mode.MULTIPATH and control.is_initiator and not control.has_sent_key
-    is_first_out = control.snd_nxt > 1 + control.branches[0].subflow.tcb.snd_syn
-    return (
-        control.mode is Mode.MULTIPATH and control.is_initiator and not control.is_confirmed and is_first_out
-    )
+    if control.mode is Mode.PLAIN or not control.is_initiator or control.is_confirmed:
+        return False
+    return control.snd_nxt > 1 + control.branches[0].subflow.tcb.snd_syn
 
 
-def choose(control: Control, waiting: int, allowed: int, now: Micros) -> tuple[int, int]:
+def choose(control: Control, waiting: int, allowed: int, offset: int, now: Micros) -> tuple[int, int]:
     """The subflow and the number of octets for the next mapping; -1 where none may go.
 
     ``allowed`` is what the connection's window has room for. Where only a window that is too small holds
-    everything back, idle subflows start the clock of the probe that asks [R9293-3.8.6.1-01].
+    everything back, idle subflows start the clock of the probe that asks [R9293-3.8.6.1-01]. ``offset``
+    is that of data which goes again, and not where it is in flight; else NO_OFFSET.
     """
     overhead = DSS_LENGTH if control.mode is Mode.MULTIPATH else 0
+    suited = find_suited(control, offset)
     candidates: list[Candidate] = []
     rooms: list[int] = []
-    for index, branch in enumerate(control.branches):
+    for index in suited:
+        branch = control.branches[index]
         is_probe = branch.subflow.tcb.probe_now and control.snd_una == control.snd_nxt
         room = min(branch.subflow.room(waiting, overhead, now), max(allowed, 1) if is_probe else allowed)
         rooms.append(room)
         if room > 0:
-            candidates.append(Candidate(index, branch.subflow.tcb.srtt, room, branch.is_backup))
+            candidates.append(Candidate(index, branch.subflow.tcb.srtt, room, is_spare(branch)))
     index = control.scheduler.pick(candidates)
     if index >= 0:
-        return index, rooms[index]
-    for branch in control.branches:
-        branch.subflow.wait(now)
+        return index, rooms[suited.index(index)]
+    for index in suited:
+        control.branches[index].subflow.wait(now)
     return -1, 0
+
+
+def find_suited(control: Control, offset: int) -> list[int]:
+    """The indexes of the subflows that may carry data, if their windows let them.
+
+    A spare one only while no other is usable [R8684-3.3.8-03] [R8684-3.3.8-06], a stale one only while
+    all are.
+    """
+    if len(control.branches) == 1:
+        return [0] if is_usable(control.branches[0]) else []
+    best = 3
+    suited: list[int] = []
+    for index, branch in enumerate(control.branches):
+        if is_usable(branch):
+            rank = (2 if is_stale(control, branch) else 0) + (1 if is_spare(branch) else 0)
+            if rank < best:
+                best = rank
+                suited = []
+            if rank == best and (offset == NO_OFFSET or not is_outstanding(branch, offset)):
+                suited.append(index)
+    return suited
 
 
 def assign(control: Control, branch: Branch, offset: int, length: int) -> None:
@@ -137,11 +223,6 @@ def assign(control: Control, branch: Branch, offset: int, length: int) -> None:
         branch.sent.append(Run(ssn, offset, length, length, checksum))
     for piece in text:
         branch.subflow.send(piece)
-    if control.snd_rtx < control.snd_nxt:
-        control.snd_rtx = offset + length
-    else:
-        control.snd_nxt = offset + length
-        control.snd_rtx = control.snd_nxt
 
 
 # -- the options of one segment ---------------------------------------------------------------
@@ -153,14 +234,18 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
     limit = tcb.snd_queue.end
     options: tuple[Option, ...] = ()
     if plan.kind is Kind.SYN:
-        if tcb.state is State.SYN_RECEIVED:
+        if not branch.is_first:
+            options = (join.compute_syn_option(control, branch),)
+        elif tcb.state is State.SYN_RECEIVED:
             options = compute_syn_ack_option(control)
         else:
             options = compute_syn_option(control, tcb)
             control.is_unheard = not options and tcb.retries > 0
         options += fast.compute_option(control, tcb)
     elif plan.kind is Kind.RESET:
-        options = compute_reset_options(control)
+        options = compute_reset_options(control, branch)
+    elif branch.joining is Joining.PRE_ESTABLISHED:
+        options = (join.compute_ack_option(control, branch),)  # [R8684-3.2-19]
     elif control.mode is Mode.MULTIPATH:
         release(branch.sent, tcb.snd_una)
         run = find(branch.sent, plan.start) if plan.kind is Kind.TEXT else None
@@ -169,7 +254,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
             # [R8684-3-03] data has its mapping, [R8684-3.7-05] also when it could do without
             options = (compute_text_option(control, run, tcb.snd_syn),)
         else:
-            options = compute_ack_options(control)
+            options = compute_ack_options(control, branch)
         note_key(control, options)
     elif control.mode is Mode.PLAIN:
         options = compute_plain_options(control, branch, plan)
@@ -203,7 +288,7 @@ def compute_text_option(control: Control, run: Run, snd_syn: int = 0) -> Option:
     return Dss(compute_data_ack(control), mapping)
 
 
-def compute_ack_options(control: Control) -> tuple[Option, ...]:
+def compute_ack_options(control: Control, branch: Branch) -> tuple[Option, ...]:
     """What an acknowledgment without text carries: keys until they are known, then DSS and signals."""
     if control.state is ConnectionState.FASTCLOSE_WAIT:
         return (Dss(compute_data_ack(control), None), FastClose(control.remote_key))  # [R8684-3.5-04]
@@ -213,6 +298,13 @@ def compute_ack_options(control: Control) -> tuple[Option, ...]:
     options: list[Option] = [Dss(compute_data_ack(control), mapping)]
     if control.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+    if branch.signals:
+        tcb = branch.subflow.tcb
+        if is_long(branch.signals[0]) and tcb.last_ack_sent != tcb.rcv_nxt:
+            return tuple(options)  # what is new is acknowledged with a Data ACK, the next one repeats it
+        one = take_signal(branch)
+        if one is not None:
+            options.append(one)
     return tuple(options)
 
 
@@ -255,7 +347,7 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
     return tuple(options)
 
 
-def compute_reset_options(control: Control) -> tuple[Option, ...]:
+def compute_reset_options(control: Control, branch: Branch) -> tuple[Option, ...]:
     """Why the subflow ends: MP_FASTCLOSE [R8684-3.5-05], MP_FAIL [R8684-3.7-15], MP_TCPRST [R8684-3.6-01].
 
     Version 0 knows only the second [R6824-3.3-02] [R6824-3.5-01] [R8684-E-04].
@@ -267,8 +359,8 @@ def compute_reset_options(control: Control) -> tuple[Option, ...]:
         options.append(FastClose(control.remote_key))  # [R8684-3.5-03] the key of the receiver
     elif control.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
-    if control.reset_reason != NO_OFFSET:
-        options.append(TcpReset(0, control.reset_reason))
+    if branch.reset_reason != NO_OFFSET:
+        options.append(TcpReset(0, branch.reset_reason))
     elif control.is_aborting:
         options.append(TcpReset(0, REASON_UNSPECIFIED))  # [R8684-3.6-11]
     if control.version == 0:

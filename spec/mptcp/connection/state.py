@@ -95,5 +95,15 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
 OVER: Final = (State.M_TIME_WAIT, State.M_CLOSED)
 """Both DATA_FINs are acknowledged, or nothing more will come of it [R8684-3.3.3-13]."""
 
+MAY_CARRY: Final = (
+    State.M_ESTAB,
+    State.M_FINWAIT_1,
+    State.M_FINWAIT_2,
+    State.M_CLOSE_WAIT,
+    State.M_CLOSING,
+    State.M_LAST_ACK,
+)
+"""Something may still have to go one way or the other: another subflow is of use."""
+
 MAY_WRITE: Final = (State.M_OPENING, State.M_ESTAB, State.M_CLOSE_WAIT)
 """The application has not closed its direction."""

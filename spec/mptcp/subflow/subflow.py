@@ -56,6 +56,10 @@ class Subflow(Record):
             tcb.reset_now = True
         timers.end(tcb, error, now)
 
+    def forsake(self, error: str, now: Micros) -> None:
+        """It is over on this side, and the peer is told nothing: there is no way to tell it."""
+        timers.end(self.tcb, error, now)
+
     def acknowledge(self) -> None:
         """An acknowledgment leaves with the next transmit, for what the connection has to say."""
         if self.tcb.state in SYNCHRONIZED:

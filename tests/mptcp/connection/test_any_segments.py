@@ -131,7 +131,7 @@ def check(host: Host) -> None:
         assert len(control.rcv_ready) + control.rcv_held.held <= 2 * BUFFER
         assert len(control.snd_queue) <= BUFFER
         assert control.snd_una <= control.snd_nxt
-        assert control.snd_rtx <= control.snd_nxt
+        assert all(left < right <= control.snd_nxt for left, right in control.again.spans)
         for branch in control.branches:
             tcb = branch.subflow.tcb
             assert len(branch.received) <= 2 * BUFFER

@@ -43,8 +43,8 @@ def join(user: User, token: int) -> JoinSyn:
 @pytest.mark.parametrize("port", [80, 81])
 @pytest.mark.parametrize("is_known", [True, False])
 def test_join_is_refused(is_known: bool, port: int) -> None:
-    """RST with MP_TCPRST: 3 for a token that we know, 1 for one that we do not; the connection lives on."""
-    user, peer = established(multipath=True)
+    """RST with MP_TCPRST: 3 for one too many, 1 for a token that we do not know; the connection lives on."""
+    user, peer = established(multipath=True, subflows=1)
     token = user.host.status(user.connection).local_token
     other = peer.dialogue.meets(port=41_000, local_port=port)
     other.sends(SYN, options=[*PEER_OPTIONS, join(user, token if is_known else token ^ 1)])
@@ -59,7 +59,7 @@ def test_join_is_refused(is_known: bool, port: int) -> None:
 @pytest.mark.clause("R8684-3.2-34", "R8684-3.2-33")
 def test_join_to_the_host_that_opened() -> None:
     """The token decides, not the port: nobody listens here, and the reason says 3 all the same."""
-    user, peer = established_actively(multipath=True)
+    user, peer = established_actively(multipath=True)  # of which the peer has not said that it has our key
     token = user.host.status(user.connection).local_token
     other = peer.dialogue.meets(port=50_000, local_port=40_000)
     other.sends(SYN, options=[join(user, token)])
@@ -71,7 +71,7 @@ def test_join_to_the_host_that_opened() -> None:
 @pytest.mark.clause("R8684-3.2-34", "R8684-1.3-02")
 def test_join_over_ipv6() -> None:
     """From any address: the token is the host's own."""
-    user, peer = established(multipath=True)
+    user, peer = established(multipath=True, subflows=1)
     token = user.host.status(user.connection).local_token
     other = peer.dialogue.meets(PEER_IPV6, 41_000, HOST_IPV6, 80)
     other.sends(SYN, options=[join(user, token)])

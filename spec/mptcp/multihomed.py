@@ -1,0 +1,122 @@
+"""A host whose connections have several subflows, and whose addresses come and go (RFC 8684 §3.2, §3.4)."""
+
+from mptcp.assembly import make_subflow
+from mptcp.choices import Choices
+from mptcp.connection.connection import Connection
+from mptcp.connection.control import Control
+from mptcp.connection.join import find_objection, refuse
+from mptcp.errors import Refused
+from mptcp.paths.manager import Join
+from mptcp.ports import compute_iss, compute_ts_offset, is_unicast
+from mptcp.registry import Registry
+from mptcp.subflow.subflow import Subflow
+from mptcp.values import Address, FourTuple, Micros, Port
+from mptcp.wire.handshake import NONCE_LENGTH, JoinSyn
+from mptcp.wire.segment import Segment
+
+
+class Multihomed(Registry):
+    """Opens the subflows that path managers wish for, and admits those that peers open."""
+
+    # -- the user's calls ---------------------------------------------------------------------
+
+    def add_address(
+        self, address: Address, now: Micros, is_backup: bool = False, is_signal: bool = False, port: Port = 0
+    ) -> None:
+        """The host has ``address``, too, from now on: its connections may use it.
+
+        ``is_backup``: for subflows that are spared; ``is_signal``: peers are told of it, with ``port``
+        if that is not 0. Raises Refused: no address, or ours already.
+        """
+        self.interfaces.add(address, is_backup, is_signal, port)
+        for connection in self.connections.values():
+            self.tell(connection, address)
+            self.touch(connection)
+
+    def remove_address(self, address: Address, now: Micros) -> None:
+        """The host has lost ``address``: subflows from it end, peers are told. Raises Refused: not ours."""
+        self.interfaces.remove(address)
+        for connection in self.connections.values():
+            connection.remove_address(address, now)
+            self.touch(connection)
+
+    def set_backup(self, connection: int, address: Address, is_backup: bool, now: Micros) -> None:
+        """Subflows from ``address`` carry data only if no other can, or as any. Raises Refused: no such."""
+        found = self.find(connection)
+        found.set_priority(address, is_backup)
+        self.touch(found)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def register(self, connection: Connection) -> None:
+        """See ``Registry``; it learns of the other addresses, too."""
+        super().register(connection)
+        for address in self.interfaces.addresses:
+            self.tell(connection, address)
+
+    def tell(self, connection: Connection, address: Address) -> None:
+        """A connection learns of an address of the host."""
+        choices: Choices = connection.control.choices
+        if choices.multipath:
+            own = self.interfaces
+            is_signal = address in own.signals or choices.announce
+            is_spare = own.spares.get(address, False)
+            connection.add_address(address, own.signals.get(address, 0), is_spare, is_signal)
+
+    def admit(self, segment: Segment, option: JoinSyn, now: Micros) -> Connection | None:
+        """A SYN with MP_JOIN: whose it is its token says, not its port [R8684-3.2-34] [R8684-3.2-33].
+
+        No listener counts for that; and without the token nothing is computed. The connection that has
+        another subflow by now, for this very segment.
+        """
+        connection = self.connections.get(self.by_token.get(option.token, 0))
+        four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        objection = "token" if connection is None else find_objection(connection.control, four)
+        if connection is None or objection:
+            self.journal.note(now, "host", "MP_JOIN refused", objection)
+            self.answer(refuse(segment, connection is not None))
+            return None
+        subflow = self.create_subflow(connection.control, four, now)
+        connection.accept(subflow, option, self.chance.draw(NONCE_LENGTH), now)
+        return connection
+
+    def fulfil(self, connection: Connection, now: Micros) -> None:
+        """Open the subflows that the path manager wishes for now."""
+        for wish in connection.wishes(now):
+            four = self.choose(connection.control, wish)
+            if four is None:
+                connection.cannot(wish)
+            else:
+                subflow = self.create_subflow(connection.control, four, now)
+                connection.join(subflow, wish, self.chance.draw(NONCE_LENGTH), now)
+
+    def clear(self, connection: Connection) -> bool:
+        """Take back what its subflows that are over had; whether there were any."""
+        gone = connection.bury()
+        for four in gone:
+            self.ports.release(four, connection.control.handle)
+        return len(gone) > 0
+
+    def choose(self, control: Control, wish: Join) -> FourTuple | None:
+        """Addresses and ports for it, if there are any.
+
+        To the port that the connection has on the other side [R8684-3.9.1-02] [R8684-3.4-02], and from
+        its own where that is free [R8684-3.9.1-01] [R8684-3.9.1-03].
+        """
+        local, remote = control.book.locals[wish.local_id].address, control.book.remotes[wish.remote_id]
+        if not is_unicast(remote.address) or len(local) != len(remote.address):
+            return None
+        four = (local, control.first[1], remote.address, remote.port)
+        if not self.ports.find(four):
+            return four
+        try:
+            port = self.ports.draw(local, remote.address, remote.port)
+        except Refused:
+            return None
+        return (local, port, remote.address, remote.port)
+
+    def create_subflow(self, control: Control, four: FourTuple, now: Micros) -> Subflow:
+        """A subflow between these addresses and ports, which are its own from now on."""
+        self.ports.take(four, control.handle)
+        iss = compute_iss(self.secret, four, now)
+        return make_subflow(control, four, iss, compute_ts_offset(self.secret, four))

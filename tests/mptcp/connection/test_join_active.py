@@ -1,0 +1,218 @@
+"""MP_JOIN asked for: RFC 8684 §3.2, the host as Host A of a further subflow; the full mesh of §3.4."""
+
+from typing import Any
+
+import pytest
+
+from mptcp.choices import SINGLE
+from mptcp.events import Readable, SubflowClosed, SubflowEstablished
+from mptcp.parameters import MILLISECOND, REASON_MPTCP, SECOND
+from mptcp.wire.dss import Dss
+from mptcp.wire.endings import TcpReset
+from mptcp.wire.handshake import JoinAck, JoinSyn, JoinSynAck
+from mptcp.wire.options import MaximumSegmentSize
+from mptcp.wire.segment import ACK, RST, SYN, Segment
+from mptcp_model.dialogue import PEER_IPV4, DataSignal, Peer, User
+from mptcp_model.joins import (
+    NONCE,
+    announce,
+    be_joined,
+    compute_hmac,
+    compute_host_hmac,
+    find_nonce,
+    make_syn_ack,
+)
+from mptcp_model.situations import established, established_actively
+
+SECOND_IPV4 = bytes([10, 0, 0, 3])
+MSS = MaximumSegmentSize(1460)
+
+
+def meet(**choices: Any) -> tuple[User, Peer, Peer]:
+    """The host opened a connection, and gets a second address; the peer there hears its SYN."""
+    user, first = established_actively(multipath=True, **choices)
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    other = first.dialogue.meets(PEER_IPV4, 80, SECOND_IPV4, 40_000)
+    user.host.add_address(SECOND_IPV4, first.dialogue.now)
+    first.dialogue.settle()
+    return user, first, other
+
+
+@pytest.mark.clause("R8684-3.2-01", "R8684-3.2-03", "R8684-3.2-04", "R8684-3.2-05", "R8684-3.2-06")
+@pytest.mark.clause("R8684-3.9.1-01", "R8684-3.9.1-02", "R8684-3.9.1-03", "R8684-3.4-01", "R8684-3.4-02")
+@pytest.mark.clause("R8684-3.2-19", "R8684-3.2-20", "R8684-3.2-21", "R8684-3.2-23")
+def test_join() -> None:
+    """From the same port to the same port, with the peer's token and an ID of our own; data waits."""
+    user, first, other = meet()
+    syn = other.expects(SYN, seq=0, options=[JoinSyn])
+    option = next(option for option in syn.options if isinstance(option, JoinSyn))
+    status = user.host.status(user.connection)
+    assert (option.token, option.address_id, option.backup) == (status.remote_token, 2, False)
+    other.sends(SYN | ACK, options=[MSS, make_syn_ack(other, first, syn)])
+    third = other.expects(ACK, seq=1, ack=1, options=[JoinAck], without=[Dss])
+    hmac = next(option for option in third.options if isinstance(option, JoinAck)).hmac
+    assert hmac == compute_host_hmac(other, option.nonce)[:20]
+    first.skips()
+    user.writes(bytes(100_000))
+    first.skips()
+    other.expects_nothing()
+    user.hears_nothing()
+    other.sends(ACK, options=[DataSignal(ack=1)])
+    user.hears(SubflowEstablished)
+    other.expects(ACK, seq=1, options=[Dss], without=[JoinAck])
+
+
+@pytest.mark.clause("R8684-3.2-19", "R8684-3.2-20")
+def test_fourth_packet_is_late() -> None:
+    """The third one goes again and again, later each time; data of the peer is as good as the fourth."""
+    user, first, other = meet()
+    syn = other.expects(SYN, options=[JoinSyn])
+    other.sends(SYN | ACK, options=[MSS, make_syn_ack(other, first, syn)])
+    other.expects(ACK, options=[JoinAck], at=0)
+    other.expects(ACK, seq=1, options=[JoinAck], at=SECOND // 5)
+    other.expects(ACK, seq=1, options=[JoinAck], by=SECOND)
+    other.sends(ACK, text=b"hi", options=[DataSignal(ack=1, dsn=1, ssn=1, length=2)])
+    user.hears(SubflowEstablished, Readable)
+    user.reads(b"hi")
+
+
+@pytest.mark.clause("R8684-3.2-19")
+def test_fourth_packet_never_comes() -> None:
+    """In the end the subflow is given up, with RST; the connection is not."""
+    user, first, other = meet(syn_attempts=3)
+    syn = other.expects(SYN, options=[JoinSyn])
+    other.sends(SYN | ACK, options=[MSS, make_syn_ack(other, first, syn)])
+    segments: list[Segment] = []
+    for _ in range(40):
+        other.waits(other.dialogue.now + SECOND)
+        segments += other.skips()
+    assert segments[-1].flags == RST | ACK
+    assert len(user.host.status(user.connection).subflows) == 1
+    user.hears_nothing()
+
+
+@pytest.mark.clause("R8684-3.2-26", "R8684-3.2-27", "R8684-3.2-30", "R8684-3.2-31", "R8684-3.2-17")
+@pytest.mark.clause("R8684-3.9.3-03", "R8684-3.8-01")
+@pytest.mark.parametrize("kind", ["none", "wrong", "other nonce", "sent back"])
+def test_syn_ack_is_wrong(kind: str) -> None:
+    """RST with reason 1; nothing is tried again there, and nothing else changes."""
+    user, first, other = meet()
+    syn = other.expects(SYN, options=[JoinSyn])
+    right = make_syn_ack(other, first, syn)
+    hmac = right.hmac
+    if kind == "wrong":
+        hmac = hmac[:7] + bytes([hmac[7] ^ 1])
+    elif kind == "other nonce":
+        hmac = compute_hmac(other, b"else")[:8]
+    elif kind == "sent back":
+        hmac = compute_host_hmac(other, find_nonce(syn))[:8]
+    options = [] if kind == "none" else [JoinSynAck(False, 0, hmac, NONCE)]
+    other.sends(SYN | ACK, options=[MSS, *options])
+    other.expects(RST | ACK, seq=1, options=[TcpReset(0, REASON_MPTCP)])
+    other.expects_nothing(until=1_000 * SECOND)
+    user.hears_nothing()
+    first.sends(ACK, text=b"fine", options=[DataSignal(ack=1, dsn=1, ssn=1, length=4)])
+    user.hears(Readable)
+
+
+@pytest.mark.clause("R8684-3.9.3-05", "R8684-3.4.1-24", "R8684-3.2-32")
+def test_join_is_refused() -> None:
+    """A RST answers the SYN: this pair is left alone, for as long as nothing new is heard of it."""
+    user, first, other = meet()
+    other.expects(SYN, options=[JoinSyn])
+    other.sends(RST | ACK, seq=0, ack=1, options=[TcpReset(0, REASON_MPTCP)])
+    other.expects_nothing(until=1_000 * SECOND)
+    first.sends(ACK, text=b"fine", options=[DataSignal(ack=1, dsn=1, ssn=1, length=4)])
+    user.hears(Readable)
+
+
+@pytest.mark.clause("R8684-3.2-12", "R8684-2.5-01")
+def test_both_flags_b() -> None:
+    """Each side asks for itself: ours is the address's, and theirs is no echo."""
+    user, first = established_actively(multipath=True)
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    other = first.dialogue.meets(PEER_IPV4, 80, SECOND_IPV4, 40_000)
+    user.host.add_address(SECOND_IPV4, 0, is_backup=True)
+    first.dialogue.settle()
+    syn = other.expects(SYN, options=[JoinSyn])
+    assert next(option for option in syn.options if isinstance(option, JoinSyn)).backup
+    other.sends(SYN | ACK, options=[MSS, make_syn_ack(other, first, syn, backup=False)])
+    other.sends(ACK, options=[DataSignal(ack=1)])
+    event = user.hears(SubflowEstablished)
+    assert isinstance(event, SubflowEstablished) and event.is_backup
+
+
+@pytest.mark.clause("R8684-3.2-01", "R8684-3.1-28", "R8684-3.1-22")
+def test_not_before_a_dss() -> None:
+    """Until the peer is known to have our key, no join."""
+    user, first = established_actively(multipath=True)
+    user.host.add_address(SECOND_IPV4, 0)
+    first.dialogue.settle()
+    assert first.dialogue.strays == []
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    assert len(first.dialogue.strays) == 1
+
+
+@pytest.mark.clause("R8684-3.1-37", "R8684-3.4-04")
+def test_peer_said_flag_c() -> None:
+    """Its initial address is left alone; one that it announces is not."""
+    user, first = established_actively(multipath=True)
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    user.host.connections[user.connection].control.peer_refuses_joins = True
+    user.host.add_address(SECOND_IPV4, 0)
+    first.dialogue.settle()
+    assert first.dialogue.strays == []
+    first.sends(ACK, options=[announce(first, 3, bytes([10, 0, 9, 9]))])
+    assert {one.source for one in first.dialogue.strays} == {first.local, SECOND_IPV4}
+
+
+@pytest.mark.clause("R8684-3.1-31", "R8684-3.4-03")
+def test_manager_that_opens_none() -> None:
+    """``Choices.paths`` decides who decides."""
+    _, first, other = meet(paths=SINGLE)
+    other.expects_nothing(until=100 * SECOND)
+    first.sends(ACK, options=[announce(first, 3, bytes([10, 0, 9, 9]))])
+    assert first.dialogue.strays == []
+
+
+@pytest.mark.clause("R8684-3.9.2-03", "R8684-3.2-14")
+def test_no_more_than_there_may_be() -> None:
+    """Ten addresses on either side: eight subflows."""
+    user, first = established_actively(multipath=True)
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    for number in range(10):
+        user.host.add_address(bytes([10, 0, 1, number]), 0)
+    first.dialogue.settle()
+    assert len(first.dialogue.strays) == 7
+
+
+@pytest.mark.clause("R8684-3.5-01", "R8684-3.9.3-07")
+def test_pair_is_tried_again() -> None:
+    """A subflow that was there and ended is opened again, after a rest."""
+    user, _, other = meet(timestamps=False)
+    be_joined(other, user_first(user, other))
+    user.hears(SubflowEstablished)
+    other.sends(RST)
+    user.hears(SubflowClosed)
+    other.expects_nothing(until=999 * MILLISECOND)
+    other.next = other.acked = 0
+    other.expects(SYN, options=[JoinSyn], by=2 * SECOND)
+
+
+def user_first(user: User, other: Peer) -> Peer:
+    """The peer on the first subflow."""
+    assert user.connection
+    return other.dialogue.peers[0]
+
+
+@pytest.mark.clause("R8684-3.4-04", "R8684-3.2-07", "R8684-3.4.1-20")
+def test_server_joins_what_is_announced() -> None:
+    """Who was called opens nothing by itself, but joins an address that it is told of."""
+    user, first = established(multipath=True)
+    user.host.add_address(SECOND_IPV4, 0)
+    first.dialogue.settle()
+    assert first.dialogue.strays == []
+    other = first.dialogue.meets(bytes([10, 0, 9, 9]), 40_000)
+    first.sends(ACK, options=[announce(first, 3, bytes([10, 0, 9, 9]))])
+    be_joined(other, first, 3)
+    assert first.dialogue.strays == []
