@@ -185,8 +185,11 @@ class Stack:
         *,
         local_addr: tuple[str, int] | None = None,
         choices: Choices | None = None,
+        first: bytes = b"",
     ) -> tuple[StreamTransport, asyncio.BaseProtocol]:
         """Open a connection; as ``loop.create_connection``, each address of the name in its turn.
+
+        ``first`` is written before anything is heard: with ``choices.fast_open`` it goes with the SYN.
 
         Raises ConnectionRefusedError, ConnectionResetError, TimeoutError, OSError with EADDRNOTAVAIL,
         EADDRINUSE, EHOSTUNREACH, ENETUNREACH (no address of ours of that family), ENETDOWN (the device is
@@ -195,7 +198,7 @@ class Stack:
         errors: list[OSError] = []
         for address in await self.resolve(host, port):
             try:
-                transport = await self._connect(protocol_factory, address, port, local_addr, choices)
+                transport = await self._connect(protocol_factory, address, port, local_addr, choices, first)
             except OSError as error:
                 errors.append(error)
                 continue
@@ -209,11 +212,15 @@ class Stack:
         port: Port,
         local_addr: tuple[str, int] | None,
         choices: Choices | None,
+        first: bytes,
     ) -> StreamTransport:
         self.driver.check()
         local, local_port = self._choose_local(remote, local_addr)
         try:
             connection = self.host.connect(local, remote, port, self.driver.now(), local_port, choices)
+            if self.host.write(connection, first, self.driver.now()) < len(first):
+                self.host.abort(connection, self.driver.now())
+                raise OSError(errno.EMSGSIZE, "the first octets do not fit the send buffer")
         except Refused as error:
             raise OSError(errno.EADDRINUSE, error.reason) from error
         return await Opening(self.driver, connection, factory, (local, local_port), (remote, port)).wait()

@@ -27,8 +27,11 @@ async def open_connection(
     limit: int = LIMIT,
     local_addr: tuple[str, int] | None = None,
     choices: Choices | None = None,
+    first: bytes = b"",
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """As ``asyncio.open_connection``, over ``stack`` (None: the one whose ``async with`` we are in).
+
+    ``first`` is written before the connection is open: with ``choices.fast_open`` it goes with the SYN.
 
     Raises what ``Stack.create_connection`` raises.
     """
@@ -36,7 +39,7 @@ async def open_connection(
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
     transport, _ = await (stack or get_stack()).create_connection(
-        lambda: protocol, host, port, local_addr=local_addr, choices=choices
+        lambda: protocol, host, port, local_addr=local_addr, choices=choices, first=first
     )
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 

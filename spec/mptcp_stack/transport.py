@@ -33,6 +33,10 @@ def compute_error(reason: str, where: tuple[Any, ...]) -> OSError:
         return ConnectionResetError(errno.ECONNRESET, f"the connection to {where} was reset by the peer")
     if reason == "timed out":
         return TimeoutError(errno.ETIMEDOUT, f"the connection to {where} timed out: no answer")
+    if reason == "user timeout":
+        return TimeoutError(
+            errno.ETIMEDOUT, f"{where} has acknowledged nothing for longer than the user timeout"
+        )
     return OSError(errno.EHOSTUNREACH, f"{where} cannot be reached")
 
 
@@ -196,6 +200,39 @@ class StreamTransport(asyncio.Transport, Flow):
         if self._buffered > self._high and not self._paused_protocol:
             self._paused_protocol = True
             self._call(self._protocol.pause_writing)
+
+    def write_urgent(self, data: bytes) -> None:
+        """As ``send`` with MSG_OOB: the peer is told to hurry up to here. Raises OSError.
+
+        EOPNOTSUPP where MPTCP is spoken, which has no urgent data; EAGAIN behind octets that wait here.
+        """
+        if self._buffer:
+            raise OSError(errno.EAGAIN, "octets wait to be sent")
+        try:
+            self._driver.host.write(self.connection, data, self._driver.now(), is_urgent=True)
+        except Refused as error:
+            raise OSError(errno.EOPNOTSUPP, error.reason) from error
+        self._driver.wake()
+
+    def tune(
+        self,
+        keep_alive: bool | None = None,
+        user_timeout: float | None = None,
+        hop_limit: int | None = None,
+        dscp: int | None = None,
+    ) -> None:
+        """What setsockopt sets elsewhere: SO_KEEPALIVE, TCP_USER_TIMEOUT (seconds), IP_TTL, IP_TOS >> 2.
+
+        None leaves a thing as it is. Raises ValueError out of range, OSError (ENOTCONN) after the end.
+        """
+        if self._over:
+            raise OSError(errno.ENOTCONN, "the connection is over")
+        micros = None if user_timeout is None else round(user_timeout * 1_000_000)
+        try:
+            self._driver.host.tune(self.connection, self._driver.now(), keep_alive, micros, hop_limit, dscp)
+        except Refused as error:
+            raise ValueError(error.reason) from error
+        self._driver.wake()
 
     def _flush(self) -> None:
         """Give the host as much as it takes; when all is given, what was to follow follows."""
