@@ -236,7 +236,6 @@ def test_flood() -> None:
     """100,000 SYNs: memory stays, who is connected goes on, and who is honest gets in."""
     story = Dialogue()
     host = story.host
-    story.journal.limit = 100
     story.user.listens()
     friend = story.meets()
     friend.sends(SYN, options=[MSS])
