@@ -1,5 +1,7 @@
 """The acknowledgment field: SND.UNA, the send window, the timers (RFC 9293 §3.10.7.4, fifth)."""
 
+from typing import Final
+
 from mptcp.numbers import compute_offset_32
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.rack import NO_ECHO, deliver, note_duplicate_report, start_probe_timer, take_ack_of_probe
@@ -11,6 +13,8 @@ from mptcp.subflow.timers import leave_opening, move, start_retransmission, take
 from mptcp.values import Micros
 from mptcp.wire.options import Sack, Timestamps
 from mptcp.wire.segment import FIN, SYN, Segment
+
+NO_RUN: Final = (0, 0)
 
 
 def is_acceptable_ack(ack: int, snd_una: int, snd_nxt: int, max_snd_wnd: int) -> bool:
@@ -125,27 +129,26 @@ def release(tcb: Control, ack: int, echo: int, now: Micros) -> None:
 def take_blocks(tcb: Control, option: Sack, ack: int, echo: int, now: Micros) -> bool:
     """Note what arrived out of order; whether the first block reports a duplicate.
 
-    A block of what was never sent, or is acknowledged, says nothing [R6675-4-01]: nothing is freed by it.
+    Nothing is freed by it [R6675-4-01] [R2018-8-01]. A block of what was never sent says nothing, nor does
+    one of what would have to be acknowledged.
     """
-    has_report = False
-    blocks = option.blocks
-    for index in range(len(blocks)):
-        left = compute_offset_32(tcb.iss, blocks[index][0], tcb.snd_una)
-        right = compute_offset_32(tcb.iss, blocks[index][1], tcb.snd_una)
-        if left >= right or right > tcb.snd_nxt:
-            continue
-        if index == 0:
-            after = blocks[1] if len(blocks) > 1 else (0, 0)
-            next_left = compute_offset_32(tcb.iss, after[0], tcb.snd_una) if len(blocks) > 1 else right
-            next_right = compute_offset_32(tcb.iss, after[1], tcb.snd_una) if len(blocks) > 1 else left
-            if is_duplicate_report(left, right, ack, next_left, next_right):
-                if left >= tcb.snd_una - tcb.max_snd_wnd:
-                    has_report = True
-                    note_duplicate_report(tcb)
-                    note_doubled(tcb, left, right)
-                continue
-        if right > tcb.snd_una:
-            take_block(tcb, max(left, tcb.snd_una), right, echo, now)
+    runs: list[tuple[int, int]] = []
+    for block in option.blocks:
+        left = compute_offset_32(tcb.iss, block[0], tcb.snd_una)
+        right = compute_offset_32(tcb.iss, block[1], tcb.snd_una)
+        if left < right <= tcb.snd_nxt:
+            runs.append((left, right))
+        elif not runs:
+            return False
+    left, right = runs[0]
+    around = runs[1] if len(runs) > 1 else NO_RUN
+    has_report = is_duplicate_report(left, right, ack, around[0], around[1])
+    if has_report and left >= tcb.snd_una - tcb.max_snd_wnd:
+        note_duplicate_report(tcb)
+        note_doubled(tcb, left, right)
+    for run in runs[1:] if has_report else runs:
+        if run[0] > tcb.snd_una:
+            take_block(tcb, run[0], run[1], echo, now)
     return has_report
 
 

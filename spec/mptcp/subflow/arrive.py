@@ -6,6 +6,7 @@ from mptcp.subflow.acknowledge import is_acceptable_ack, take_ack
 from mptcp.subflow.arrival import Arrival, Verdict
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import take_syn_options
+from mptcp.subflow.rack import note_rtt
 from mptcp.subflow.selective import note_duplicate, note_text
 from mptcp.subflow.state import MAY_RECEIVE_TEXT, Signal, State
 from mptcp.subflow.timers import end, leave_opening, move, start_retransmission, take_sample
@@ -131,6 +132,7 @@ def take_ack_of_syn(tcb: Control, ack: int, now: Micros) -> None:
     tcb.rto_at = NEVER
     if tcb.timed_offset != NO_OFFSET:
         take_sample(tcb, now - tcb.timed_at)
+        note_rtt(tcb, now - tcb.timed_at, now)
         tcb.timed_offset = NO_OFFSET
     leave_opening(tcb)
     if tcb.snd_una < tcb.snd_nxt:

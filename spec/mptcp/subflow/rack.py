@@ -76,6 +76,14 @@ def note_duplicate_report(tcb: Control) -> None:
         rack.reo_wnd_persist = REO_WND_PERSIST
 
 
+def forget(tcb: Control) -> None:
+    """What was sent after what, as far as it was known, misled: begin anew with what arrives next."""
+    tcb.rack.xmit_ts = -1
+    tcb.rack.end_seq = 0
+    tcb.board.again.clear()
+    tcb.reorder_at = NEVER
+
+
 def note_recovery(tcb: Control) -> None:
     """A recovery ended: after a number without duplicates segments need not be waited for so long."""
     rack = tcb.rack
@@ -223,7 +231,7 @@ def compute_pto(srtt: Micros, is_single: bool, max_ack_delay: Micros) -> Micros:
 def start_probe_timer(tcb: Control, now: Micros) -> None:
     """New data left, or some was acknowledged: (re)start or stop the clock of the loss probe."""
     if (
-        not tcb.sack
+        not tcb.sack  # [R8985-4-01]
         or not tcb.choices.rack
         or tcb.phase is not Phase.OPEN
         or tcb.board.sacked

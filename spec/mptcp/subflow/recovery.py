@@ -73,13 +73,14 @@ def respond(tcb: Control, una: int, newly: int, is_dup: bool, echo: int, now: Mi
 def find_losses(tcb: Control, now: Micros) -> None:
     """Ask the scoreboard; the first loss begins a recovery."""
     board = tcb.board
+    before = board.lost
     if tcb.choices.rack:
         rack.detect(tcb, now)
     elif board.sacked:
         rack.count(tcb)
-        if tcb.duplicates >= DUPLICATE_ACK_THRESHOLD and tcb.phase is Phase.OPEN and board.lost == 0:
+        if tcb.duplicates >= DUPLICATE_ACK_THRESHOLD and tcb.phase is Phase.OPEN:
             board.lose_first()  # [R6675-5-02]
-    if board.lost and tcb.phase is Phase.OPEN:
+    if board.lost > before and tcb.phase is Phase.OPEN:
         enter(tcb, board.find_lost(), now)
 
 
@@ -188,8 +189,8 @@ def judge(tcb: Control, verdict: int, now: Micros) -> None:
     if verdict == spurious.SPURIOUS:
         take_back(tcb, "by new acknowledgments", now)
     elif verdict == spurious.GENUINE:
-        # [R5682-2.1-05] two round trips after the timeout standard TCP would have no more
-        tcb.window.cwnd = min(tcb.window.cwnd, 3 * tcb.window.mss)
+        # [R5682-2.1-05] two round trips after the timeout standard TCP would have as much
+        tcb.window.cwnd = 3 * tcb.window.mss
 
 
 def take_back(tcb: Control, why: str, now: Micros) -> None:
@@ -197,6 +198,7 @@ def take_back(tcb: Control, why: str, now: Micros) -> None:
     tcb.journal.note(now, tcb.name, "spurious", why)
     turn(tcb, News.MISTAKE, now)
     tcb.board.spare()
+    rack.forget(tcb)
     tcb.controller.on_spurious(tcb.window, tcb.board.pipe, now)
     tcb.recover = tcb.snd_una - 1  # [R5682-2.1-04]
     spurious.forget(tcb)

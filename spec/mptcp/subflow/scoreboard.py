@@ -203,6 +203,15 @@ class Scoreboard(Record):
             heappop(self.losses)
         return -1
 
+    def find_overtaken(self) -> int:
+        """Where the lowest record begins that was sent once and that something sent later overtook; or -1."""
+        while self.cursor < len(self.sent):
+            one = self.sent[self.cursor]
+            if one.mark == FLYING and not one.is_again:
+                return one.start if one.end <= self.high else -1
+            self.cursor += 1
+        return -1
+
     # -- finding and cutting ------------------------------------------------------------------
 
     def find(self, offset: int) -> int:

@@ -57,7 +57,10 @@ def is_mistake(tcb: Control, una: int, echo: int) -> bool:
 
 
 def begin(tcb: Control) -> None:
-    """Step 1 of RFC 5682 §2.1 and §3.1: only the first segment goes again for now."""
+    """Step 1 of RFC 5682 §2.1 and §3.1: only the first segment goes again for now.
+
+    Each timeout has its own episode, and begins anew [R5682-2.1-01] [R5682-3.1-01].
+    """
     episode = tcb.episode
     # [R5682-2.1-02] [R5682-3.1-02] not where a recovery was under way
     if episode is not None and tcb.choices.frto:
@@ -89,8 +92,8 @@ def decide_first(tcb: Control, acked: int) -> int:
     if acked == 0 and tcb.sack:
         return UNDECIDED  # [R5682-3.1-03] the ACK of what went again is awaited
     if acked == 0 or tcb.snd_una > tcb.recover or tcb.snd_una < episode.start + episode.resent:
-        episode.frto = 0
-        return GENUINE
+        episode.frto = 0  # no test: what is lost goes again in slow start
+        return UNDECIDED
     episode.frto = 2
     tcb.recover = tcb.snd_nxt - 1
     tcb.extra = 2 * tcb.window.mss  # [R5682-2.1-03]

@@ -7,7 +7,6 @@ from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
 from mptcp.subflow.phase import Phase
 from mptcp.subflow.rack import find_probe, start_probe_timer
-from mptcp.subflow.scoreboard import FLYING
 from mptcp.subflow.selective import forget_duplicate, has_sack, make_sack
 from mptcp.subflow.spurious import give_up, is_testing, note_resent
 from mptcp.subflow.state import MAY_SEND_TEXT, State
@@ -68,10 +67,13 @@ def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
     """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets."""
     if not may_send_text(tcb) or tcb.snd_fin != NO_OFFSET:
         return 0
-    if tcb.snd_queue.end > tcb.snd_nxt or (tcb.board.lost and not is_testing(tcb)):
+    if tcb.snd_queue.end > tcb.snd_nxt:
         return 0  # what it has already goes first
     mss = compute_text_limit(tcb, overhead)
-    usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, compute_free(tcb))
+    free = compute_free(tcb)
+    if tcb.board.lost and not is_testing(tcb):
+        free -= tcb.board.lost  # and so does what is lost
+    usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, free)
     flight = tcb.snd_nxt - max(tcb.snd_una, 1)  # of text
     room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
     if room == 0 and tcb.probe_now and flight == 0:
@@ -127,14 +129,20 @@ def find_next_start(tcb: Control, now: Micros) -> int:
         return tcb.forced  # fast retransmit, or the first after a timeout
     if tcb.probe_now and tcb.snd_una < tcb.snd_queue.end:
         return tcb.snd_una
-    unsent = tcb.snd_queue.end - tcb.snd_nxt
+    if is_testing(tcb):
+        start = find_new(tcb, now)
+        if start != NO_OFFSET or tcb.snd_nxt > tcb.recover + 1:
+            return start  # or wait for the answer
+        give_up(tcb)  # [R5682-2.1-03] nothing new may leave
     if tcb.board.lost:
-        if not is_testing(tcb):
-            return find_lost(tcb)
-        if unsent <= 0:
-            if tcb.extra == 2 * tcb.window.mss:
-                give_up(tcb)  # [R5682-2.1-03]
-            return NO_OFFSET if tcb.extra else find_lost(tcb)
+        return find_lost(tcb)
+    start = find_new(tcb, now)
+    return start if start != NO_OFFSET else find_more(tcb)
+
+
+def find_new(tcb: Control, now: Micros) -> int:
+    """Where unsent text or the FIN begins, if it may leave; else the probe timer runs, if nothing is out."""
+    unsent = tcb.snd_queue.end - tcb.snd_nxt
     if unsent > 0:
         usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, compute_free(tcb))
         worthy = min(compute_text_limit(tcb, 0), max(tcb.max_snd_wnd // 2, 1))
@@ -142,10 +150,9 @@ def find_next_start(tcb: Control, now: Micros) -> int:
             return tcb.snd_nxt
         if tcb.snd_una == tcb.snd_nxt:
             start_persist(tcb, now)
-        return NO_OFFSET
-    if tcb.snd_fin != NO_OFFSET and tcb.snd_nxt == tcb.snd_fin:
+    elif tcb.snd_fin != NO_OFFSET and tcb.snd_nxt == tcb.snd_fin:
         return tcb.snd_fin
-    return find_more(tcb)
+    return NO_OFFSET
 
 
 def find_lost(tcb: Control) -> int:
@@ -160,7 +167,10 @@ def find_lost(tcb: Control) -> int:
 
 
 def find_more(tcb: Control) -> int:
-    """Nothing is lost and nothing is new: a loss probe, or the last two rules of RFC 6675 §4 [R6675-4-03]."""
+    """Nothing lost and nothing new may leave: a loss probe, or the last two rules of RFC 6675 §4.
+
+    [R6675-4-03]
+    """
     if tcb.tlp_now:
         return find_probe(tcb)
     board, episode = tcb.board, tcb.episode
@@ -168,11 +178,10 @@ def find_more(tcb: Control) -> int:
         return NO_OFFSET
     if tcb.window.cwnd - board.pipe < tcb.window.mss:
         return NO_OFFSET
-    if board.cursor < len(board.sent):
-        one = board.sent[board.cursor]
-        if one.end <= board.high and one.mark == FLYING and not one.is_again:
-            return one.start  # rule 3: overtaken, and perhaps not lost
-    if not episode.is_rescued and tcb.snd_una > episode.start:
+    start = board.find_overtaken()
+    if start != NO_OFFSET:
+        return start  # rule 3: perhaps not lost
+    if not episode.is_rescued:
         episode.is_rescued = True
         return find_probe(tcb)  # rule 4: the last one, once
     return NO_OFFSET
