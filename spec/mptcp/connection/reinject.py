@@ -8,8 +8,8 @@ from mptcp.connection.state import MAY_CARRY
 from mptcp.events import SubflowClosed
 from mptcp.parameters import LONGEST_REST, REST
 from mptcp.subflow.control import NEVER, NO_OFFSET
-from mptcp.subflow.state import MAY_SEND_TEXT
 from mptcp.subflow.state import State as SubflowState
+from mptcp.subflow.transmit import may_send_text
 from mptcp.values import Micros
 
 
@@ -18,7 +18,7 @@ def is_usable(branch: Branch) -> bool:
     tcb = branch.subflow.tcb
     return (
         branch.joining is Joining.ESTABLISHED  # [R8684-3.2-21]
-        and tcb.state in MAY_SEND_TEXT
+        and may_send_text(tcb)
         and tcb.snd_fin == NO_OFFSET
         and not branch.is_closing
     )
