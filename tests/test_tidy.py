@@ -28,7 +28,7 @@ LEVELS = """
 0 .          native numbers parameters errors values choices journal
 1 wire       octets checksum ip icmp options handshake dss addresses endings segment cutting budget
 1 .          keys chance intervals queue
-2 congestion controller newreno cubic kinds
+2 congestion controller newreno cubic coupling lia kinds
 3 subflow    state arrival blocks phase scoreboard control selective timers negotiate
 3 subflow    rack spurious reduction recovery expire acknowledge arrive reopen unreachable alive transmit
 3 subflow    subflow

@@ -48,6 +48,7 @@ BUILT = (
     Part("blind attacks", 5961),
     Part("the retransmission timer", 6298),
     Part("NewReno", 6582),
+    Part("coupled congestion control", 6356),
     Part("window scale and timestamps", 7323),
     Part("SYN cookies", 4987),
     Part("fast open", 7413),

@@ -1,7 +1,7 @@
 """A new connection, put together: its control blocks, its parts, its first subflow (RFC 8684 §3.1)."""
 
-from mptcp.choices import Choices
-from mptcp.congestion.kinds import make_controller
+from mptcp.choices import UNCOUPLED, Choices
+from mptcp.congestion.kinds import make_controller, make_coupling
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Control
 from mptcp.journal import Journal
@@ -39,6 +39,7 @@ def assemble(
         journal,
     )
     control.version = version
+    control.coupling = make_coupling(choices.coupling)
     connection = Connection(control)
     connection.open(make_subflow(control, four, iss, ts_offset), listener == 0, now)
     return connection
@@ -49,6 +50,7 @@ def make_subflow(control: Control, four: FourTuple, iss: int, ts_offset: int) ->
     choices = control.choices
     mss = compute_mss(choices.mtu, four[0])
     name = f"subflow {control.handle}.{control.count}"
-    tcb = Tcb(*four, iss, mss, make_controller(choices.congestion), choices, control.journal, name)
+    controller = make_controller(choices.congestion, choices.coupling if choices.multipath else UNCOUPLED)
+    tcb = Tcb(*four, iss, mss, controller, choices, control.journal, name)
     tcb.ts_offset = ts_offset
     return Subflow(tcb)

@@ -17,6 +17,9 @@ REQUIRE: Final = 2  # checksums: ask for them
 NEWRENO: Final = "newreno"  # congestion control: RFC 5681
 CUBIC: Final = "cubic"  # RFC 8312
 
+LIA: Final = "lia"  # coupling of subflows: RFC 6356
+UNCOUPLED: Final = "none"  # each subflow for itself
+
 FULLMESH: Final = "fullmesh"  # path manager: a subflow between every two addresses
 SINGLE: Final = "single"  # opens none beyond the first, and lets the peer
 
@@ -56,6 +59,7 @@ class Choices(Value):
         "rack",
         "frto",
         "congestion",
+        "coupling",
         "minimum_rto",
         "syn_attempts",
         "retransmissions",
@@ -113,6 +117,7 @@ class Choices(Value):
         rack: bool = True,
         frto: bool = True,
         congestion: str = CUBIC,
+        coupling: str = LIA,
         minimum_rto: Micros = 200 * MILLISECOND,
         syn_attempts: int = 8,
         retransmissions: int = 15,
@@ -149,6 +154,8 @@ class Choices(Value):
             raise Refused("the send buffer is at least as large as the receive buffer")
         if congestion not in (NEWRENO, CUBIC):
             raise Refused("congestion is one of newreno, cubic")
+        if coupling not in (LIA, UNCOUPLED):
+            raise Refused("coupling is one of lia, none")
         if paths not in (FULLMESH, SINGLE):
             raise Refused("paths is one of fullmesh, single")
         if min(subflows, announcements, stale_after) < 1 or min(half_open_joins, failed_joins, addresses) < 0:
@@ -234,6 +241,9 @@ class Choices(Value):
         # Who sets the congestion window: CUBIC, as nearly everybody does, since a path of high bandwidth
         # and delay is refilled in time; no bolder than NEWRENO where that would do. RFC 8312 §4.2
         self.congestion: Final = congestion
+        # How the subflows of one connection share what they share: as one TCP would. RFC 8684 §3.3.7
+        # [R8684-3.3.7-01]
+        self.coupling: Final = coupling
         # RFC 6298 §2 [R6298-2-05] says 1 s; 200 ms is what all stacks do and Linux needs
         self.minimum_rto: Final = minimum_rto
         # SYNs and SYN/ACKs sent before giving up: 183 s, where RFC 9293 §3.8.3 [R9293-3.8.3-04]

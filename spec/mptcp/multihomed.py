@@ -43,7 +43,7 @@ class Multihomed(Registry):
     def set_backup(self, connection: int, address: Address, is_backup: bool, now: Micros) -> None:
         """Subflows from ``address`` carry data only if no other can, or as any. Raises Refused: no such."""
         found = self.find(connection)
-        found.set_priority(address, is_backup)
+        found.set_priority(address, is_backup, now)
         self.touch(found)
 
     # -- inside -------------------------------------------------------------------------------

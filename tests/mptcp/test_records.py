@@ -9,7 +9,9 @@ from mptcp.agenda import Agenda
 from mptcp.chance import Chance
 from mptcp.choices import Choices
 from mptcp.congestion.controller import Controller, Window
+from mptcp.congestion.coupling import Coupling
 from mptcp.congestion.cubic import Cubic
+from mptcp.congestion.lia import Lia, LinkedIncreases
 from mptcp.congestion.newreno import NewReno
 from mptcp.connection.book import Book, Local, Remote
 from mptcp.connection.connection import Connection
@@ -126,6 +128,7 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Connection: make_connection,
     ConnectionControl: lambda: make_connection().control,
     Controller: Controller,
+    Coupling: Coupling,
     Cubic: Cubic,
     Agenda: lambda: make_host().agenda,
     FastOpens: lambda: make_host().fast_opens,
@@ -134,6 +137,8 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Interfaces: lambda: make_host().interfaces,
     Intervals: make_intervals,
     Destinations: lambda: make_host().destinations,
+    Lia: lambda: Lia(Cubic()),
+    LinkedIncreases: LinkedIncreases,
     Local: lambda: make_connection().control.book.locals[0],
     Listeners: lambda: make_host().listeners,
     LowestRtt: LowestRtt,

@@ -27,6 +27,9 @@ class Window(Record):
         "rounds",
         "prior_cwnd",
         "prior_ssthresh",
+        "alpha",
+        "total",
+        "counted",
     )
 
     def __init__(self, mss: int) -> None:
@@ -40,6 +43,9 @@ class Window(Record):
         self.rounds = 0  # round trips: what was sent last when one began is acknowledged when it ends
         self.prior_cwnd = 0  # both as they were before the last reduction, in case there was no loss
         self.prior_ssthresh = 0
+        self.alpha = 0  # of the coupling, which alone writes these: how boldly to grow, scaled
+        self.total = 0  # the windows of all subflows together; 0: there is nothing to be coupled to
+        self.counted = 0  # segments in cwnd when alpha was last computed
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""

@@ -1,13 +1,21 @@
-"""Which controller a subflow gets."""
+"""Which controller a subflow gets, and which coupling a connection."""
 
-from mptcp.choices import CUBIC
+from mptcp.choices import CUBIC, LIA
 from mptcp.congestion.controller import Controller
+from mptcp.congestion.coupling import Coupling
 from mptcp.congestion.cubic import Cubic
+from mptcp.congestion.lia import Lia, LinkedIncreases
 from mptcp.congestion.newreno import NewReno
 
 
-def make_controller(congestion: str) -> Controller:
-    """A new controller of the kind that ``Choices.congestion`` names."""
+def make_controller(congestion: str, coupling: str) -> Controller:
+    """A new controller of the kinds that ``Choices.congestion`` and ``Choices.coupling`` name."""
+    alone: Controller = NewReno()
     if congestion == CUBIC:
-        return Cubic()
-    return NewReno()
+        alone = Cubic()
+    return Lia(alone) if coupling == LIA else alone
+
+
+def make_coupling(coupling: str) -> Coupling:
+    """A new coupling of the kind that ``Choices.coupling`` names."""
+    return LinkedIncreases() if coupling == LIA else Coupling()

@@ -83,7 +83,7 @@ def remove_local(control: Control, address: Address, now: Micros) -> None:
     if is_known and control.mode is Mode.MULTIPATH:
         book.was_joined = True  # another one may come, and join
         book.removed.append(gone)
-        tell_removed(control)
+        tell_removed(control, now)
 
 
 def is_speaking(branch: Branch) -> bool:
@@ -91,16 +91,16 @@ def is_speaking(branch: Branch) -> bool:
     return branch.joining is Joining.ESTABLISHED and branch.subflow.tcb.state in MAY_SEND_TEXT
 
 
-def tell_removed(control: Control) -> None:
+def tell_removed(control: Control, now: Micros) -> None:
     """REMOVE_ADDR for all that is gone, on a subflow that is not [R8684-3.4.2-05]."""
     book = control.book
     for branch in control.branches:
         if book.removed and is_speaking(branch) and branch.local_id not in book.removed:
-            signal(branch, RemoveAddr(tuple(book.removed[:16])))
+            signal(branch, RemoveAddr(tuple(book.removed[:16])), now)
             del book.removed[:16]
 
 
-def set_priority(control: Control, address: Address, is_backup: bool) -> None:
+def set_priority(control: Control, address: Address, is_backup: bool, now: Micros) -> None:
     """Subflows from this address are to be backups from now on, or no more [R8684-3.3.8-05]."""
     local_id = find_local_id(control, address)
     if local_id >= 0:
@@ -108,18 +108,17 @@ def set_priority(control: Control, address: Address, is_backup: bool) -> None:
     for branch in control.branches:
         if branch.local_id == local_id and is_speaking(branch) and branch.wants_backup != is_backup:
             branch.wants_backup = is_backup
-            signal(branch, Prio(is_backup))  # [R8684-3.3.8-04] on the subflow itself [R8684-2.5-01]
+            signal(branch, Prio(is_backup), now)  # [R8684-3.3.8-04] on the subflow itself [R8684-2.5-01]
 
 
 # -- what is said -----------------------------------------------------------------------------
 
 
-def signal(branch: Branch, option: Option) -> None:
+def signal(branch: Branch, option: Option, now: Micros) -> None:
     """``option`` leaves on an acknowledgment of its own [R8684-3.4.1-29]; the same one only once."""
     if option not in branch.signals:
         branch.signals.append(option)
-    if branch.in_row < SIGNALS_IN_ROW:
-        branch.subflow.acknowledge()
+    pursue(branch, now)
 
 
 def take_signal(branch: Branch) -> Option | None:
@@ -131,7 +130,7 @@ def take_signal(branch: Branch) -> Option | None:
 
 
 def pursue(branch: Branch, now: Micros) -> None:
-    """After an acknowledgment: the next signal, or when it may leave."""
+    """Signals wait: the next one leaves with the next acknowledgment, or when it may."""
     if branch.in_row < SIGNALS_IN_ROW:
         branch.subflow.acknowledge()
     elif branch.signal_at == NEVER:
@@ -151,7 +150,7 @@ def announce(control: Control, now: Micros) -> None:
         local.announce_at = NEVER
         for branch in control.branches:
             if is_speaking(branch):
-                signal(branch, make_announcement(control, address_id, local))
+                signal(branch, make_announcement(control, address_id, local), now)
                 local.tries += 1
                 if local.tries < control.choices.announcements:
                     local.announce_at = now + compute_backoff(branch.subflow.tcb.rto, local.tries)
@@ -204,7 +203,7 @@ def take_announcement(control: Control, branch: Branch, option: AddAddr, now: Mi
         # [R8684-3.4.1-26] [R8684-3.4.1-28] an ID means another address only after a REMOVE_ADDR
         control.journal.note(now, control.name, "ADD_ADDR gives an ID away")
         return
-    signal(branch, AddAddrEcho(address_id, address, port))
+    signal(branch, AddAddrEcho(address_id, address, port), now)
     take_address(control, branch, address_id, address, port)
 
 
@@ -355,7 +354,7 @@ def consider(control: Control, now: Micros) -> list[Join]:
     book.is_due = False
     if control.mode is not Mode.MULTIPATH or not control.is_confirmed or control.state not in MAY_CARRY:
         return []
-    tell_removed(control)
+    tell_removed(control, now)
     facts = compute_facts(control, now)
     joins: list[Join] = []
     for wish in control.paths.decide(facts):

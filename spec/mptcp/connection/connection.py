@@ -252,9 +252,9 @@ class Connection(Record):
         addresses.remove_local(self.control, address, now)
         close.progress(self.control, now)
 
-    def set_priority(self, address: Address, is_backup: bool) -> None:
+    def set_priority(self, address: Address, is_backup: bool, now: Micros) -> None:
         """Subflows from this address are backups from now on, or no more (RFC 8684 §3.3.8)."""
-        addresses.set_priority(self.control, address, is_backup)
+        addresses.set_priority(self.control, address, is_backup, now)
 
     # -- the beats ----------------------------------------------------------------------------
 
@@ -408,7 +408,7 @@ class Connection(Record):
                 return
             terms = send.make_terms(self.control, branch, plan)
             segment = branch.subflow.transmit(plan, terms, now)
-            if branch.signals and plan.kind is Kind.ACK:
+            if branch.signals:
                 addresses.pursue(branch, now)
             send.note_window(self.control, branch, segment)
             segments.append(segment)

@@ -7,6 +7,7 @@ takes (the IDSN), 1 the first octet of data (numbers.py). [R8684-3.1-62]
 from enum import Enum
 
 from mptcp.choices import Choices
+from mptcp.congestion.coupling import Coupling
 from mptcp.connection.book import Book
 from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run
@@ -179,6 +180,7 @@ class Control(Record):
         "book",
         "scheduler",
         "paths",
+        "coupling",
     )
     SHARED = ("choices", "journal", "name")
 
@@ -270,6 +272,7 @@ class Control(Record):
         self.book = Book()
         self.scheduler = scheduler
         self.paths = paths
+        self.coupling = Coupling()  # of the windows of all subflows [R8684-3.3.7-02]
 
         self.choices = choices
         self.journal = journal

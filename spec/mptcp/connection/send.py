@@ -1,5 +1,6 @@
 """From data order to subflow order, and the options of each segment (RFC 8684 §3.3)."""
 
+from mptcp.congestion.controller import Window
 from mptcp.connection import fast, join
 from mptcp.connection.addresses import is_long, take_signal
 from mptcp.connection.control import Branch, Control, Mode
@@ -72,10 +73,21 @@ def schedule(control: Control, now: Micros) -> None:
     """Give waiting data to subflows that would send it at once; what was lost goes first."""
     if is_waiting_for_key(control):
         return
+    if len(control.branches) != 1 or control.branches[0].subflow.tcb.window.total:
+        couple(control)
     while control.again and schedule_again(control, now):
         pass
     while schedule_new(control, now) or rescue(control, now):
         pass
+
+
+def couple(control: Control) -> None:
+    """Tell the windows of the usable subflows of each other [R8684-3.3.7-01]."""
+    windows: list[Window] = []
+    for branch in control.branches:
+        if is_usable(branch):
+            windows.append(branch.subflow.tcb.window)
+    control.coupling.couple(windows)
 
 
 def schedule_again(control: Control, now: Micros) -> bool:
