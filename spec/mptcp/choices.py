@@ -47,6 +47,7 @@ class Choices(Value):
         "stale_after",
         "opportunistic",
         "penalise",
+        "narrow_numbers",
         "fast_close_by_ack",
         "fast_close_retransmissions",
         "syn_attempts_with_mptcp",
@@ -105,6 +106,7 @@ class Choices(Value):
         stale_after: int = 2,
         opportunistic: bool = True,
         penalise: bool = True,
+        narrow_numbers: bool = False,
         fast_close_by_ack: bool = False,
         fast_close_retransmissions: int = 3,
         syn_attempts_with_mptcp: int = 3,
@@ -212,6 +214,9 @@ class Choices(Value):
         self.opportunistic: Final = opportunistic
         # And the window of the slower one is halved for it. RFC 8684 §3.3.8 [R8684-3.3.8-01]
         self.penalise: Final = penalise
+        # DSNs, and Data ACKs to a peer that does likewise, of 32 bits up to the 2**32nd octet, so that no
+        # rate wraps them. RFC 8684 §3.3.1 [R8684-3.3.1-23] [R8684-3.3.1-26]
+        self.narrow_numbers: Final = narrow_numbers
         # Abort by an acknowledgment with MP_FASTCLOSE that the peer answers, and not by RSTs that may
         # be lost; version 0 always does. RFC 8684 §3.5 [R8684-3.5-04]
         self.fast_close_by_ack: Final = fast_close_by_ack

@@ -2,6 +2,7 @@
 
 from typing import Annotated, TypeAlias
 
+from mptcp.choices import Choices
 from mptcp.connection.acknowledge import compute_data_ack as compute_ack_offset
 from mptcp.connection.mapping import Run
 from mptcp.connection.receive import compute_dsn, is_fin_intact, take_mapping
@@ -62,16 +63,35 @@ def acknowledges_nothing(key: Key, peer_key: Key) -> bool:
 # -- 43: how far it has come ----------------------------------------------------------------------
 
 
-def acknowledges_wide(idsn: Double, rcv_nxt: End, ssn: Word, dsn: End, length: Length) -> bool:
-    """Alone or beside text, our Data ACK is the next number expected, in 64 bits."""
+def acknowledges_wide(
+    idsn: Double, rcv_nxt: End, ssn: Word, dsn: End, length: Length, narrow: bool, is_peer_wide: bool
+) -> bool:
+    """Alone or beside text, our Data ACK is the next number expected: whole, where the peer's are."""
     control = make_numbered(0, idsn)
+    control.choices = Choices(narrow_numbers=bool(narrow))
     control.rcv_nxt = rcv_nxt
+    control.is_peer_wide = is_peer_wide
     ack = compute_data_ack(control)
     text = compute_text_option(control, Run(ssn, dsn, length, length, None))
     require(isinstance(text, Dss) and text.ack == ack, "the same beside text")
+    require(ack.wide or not (is_peer_wide or rcv_nxt >= 1 << 32 or not narrow), "wide where it must be")
     if idsn + rcv_nxt > MASK_64:
         reach("a Data ACK beyond a wrap")
-    return ack.wide and ack.number == (idsn + rcv_nxt) & MASK_64
+    if not ack.wide:
+        reach("a Data ACK of 32 bits")
+        return ack.number == (idsn + rcv_nxt) & MASK_32
+    return ack.number == (idsn + rcv_nxt) & MASK_64
+
+
+def remembers_wide(idsn: Double, rcv_nxt: End, mapping: WideMapping) -> bool:
+    """Once a mapping with a DSN of 64 bits came, all Data ACKs are whole, whatever was chosen."""
+    control, branch = make_numbered(0, idsn), make_branch()
+    control.choices = Choices(narrow_numbers=True)
+    control.rcv_nxt = rcv_nxt
+    control.checksum = mapping.checksum is not None
+    assume(mapping.length > 0)
+    take_mapping(control, branch, mapping, Arrival(Verdict.ACCEPTED), 0)
+    return compute_data_ack(control).wide
 
 
 # -- 46, 47: where it ends ------------------------------------------------------------------------
@@ -157,7 +177,7 @@ SEND = "mptcp/connection/send.py"
 RECEIVE = "mptcp/connection/receive.py"
 CONTROL = "mptcp/connection/control.py"
 DSS = "mptcp/wire/dss.py"
-FIN_MAPPING = "return Mapping(number, True, 0, 1, checksum, True)"
+FIN_MAPPING = "return make_mapping(control, control.snd_fin, 0, 1, checksum, True)"
 HASH = "SHA-256 is a function of its octets, and nothing more is known of it."
 
 THEOREMS = (
@@ -177,8 +197,8 @@ THEOREMS = (
             Mutant(CONTROL, "self.rcv_nxt = 1  #", "self.rcv_nxt = 0  #"),
             Mutant(
                 SEND,
-                "return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)",
-                "return DataAck(compute_wire_64(control.local_idsn, control.rcv_nxt), True)",
+                "compute_wire_64(control.remote_idsn, control.rcv_nxt)",
+                "compute_wire_64(control.local_idsn, control.rcv_nxt)",
                 by="acknowledges_nothing",
             ),
             Mutant(
@@ -198,18 +218,24 @@ THEOREMS = (
     Theorem(
         id="T43",
         name="wide-ack",
-        words="Every Data ACK of ours has 64 bits, so that one answers any data that has; it is the"
-        " next number expected.",
+        words="Every Data ACK of ours is the next number expected; it has 64 bits from when data came whose"
+        " DSN has, and beyond 2**32 octets, and else unless fewer were chosen.",
         sections="RFC 8684 §3.3.2",
         clauses=("R8684-3.3.2-01", "R8684-3.3.2-02"),
         bounds="All IDSNs; up to 2**61 octets received.",
-        claims=(acknowledges_wide,),
-        goals=("a Data ACK beyond a wrap",),
+        claims=(acknowledges_wide, remembers_wide),
+        goals=("a Data ACK beyond a wrap", "a Data ACK of 32 bits"),
         mutants=(
+            Mutant(RECEIVE, "control.is_peer_wide or mapping.wide", "control.is_peer_wide"),
             Mutant(
                 SEND,
-                "return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)",
-                "return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt) & MASK_32, False)",
+                "control.choices.narrow_numbers and offset < NARROW_END",
+                "control.choices.narrow_numbers",
+            ),
+            Mutant(
+                SEND,
+                "if not control.is_peer_wide and is_narrow(",
+                "if is_narrow(",
                 "multipath-tcp #7: data of 64 bits answered by a Data ACK of 32",
             ),
             Mutant(
@@ -259,12 +285,12 @@ THEOREMS = (
             ),
             Mutant(
                 RECEIVE,
-                "length = mapping.length - (1 if mapping.fin else 0)",
-                "length = mapping.length",
+                "return mapping.length - 1 if mapping.fin else mapping.length",
+                "return mapping.length",
                 "multipath-tcp #39: F is set, and the length does not count it",
                 by="finds_end",
             ),
-            Mutant(SEND, FIN_MAPPING, FIN_MAPPING.replace("True, 0, 1", "True, 1, 1")),
+            Mutant(SEND, FIN_MAPPING, FIN_MAPPING.replace("snd_fin, 0, 1", "snd_fin, 1, 1")),
             Mutant(
                 SEND,
                 "compute_dss_checksum(number, 0, 1, ())",
@@ -273,8 +299,8 @@ THEOREMS = (
             ),
             Mutant(
                 SEND,
-                "ssn, run.wire_length, run.checksum, False)",
-                "ssn, run.wire_length, run.checksum, True)",
+                "run.ssn - snd_syn, run.wire_length, run.checksum, False)",
+                "run.ssn - snd_syn, run.wire_length, run.checksum, True)",
                 by="text_never_ends",
             ),
             Mutant(RECEIVE, " <= offset <= control.rcv_edge", " <= offset", by="finds_end"),

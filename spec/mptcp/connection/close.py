@@ -1,9 +1,10 @@
 """DATA_FIN, and the FINs that follow it (RFC 8684 §3.3.3)."""
 
 from mptcp.connection import abort
-from mptcp.connection.acknowledge import move
+from mptcp.connection.acknowledge import advance, move
 from mptcp.connection.addresses import is_hopeful
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.fallback import leave, take_plain_ack
 from mptcp.connection.joining import Joining
 from mptcp.connection.receive import finish
 from mptcp.connection.reinject import hand_over, is_outstanding, is_usable, lose, remap_missing
@@ -208,6 +209,12 @@ def tick(control: Control, now: Micros) -> None:
         control.journal.note(now, control.name, "data-level retransmission", str(control.snd_una))
         if control.unanswered > control.choices.retransmissions:
             give_up(control, now)
+        elif is_unheard(control):
+            # [R8684-3.7-06] the acknowledgment had no DSS: options are taken out by now, or the peer
+            # fell back; data sent again would be taken for new
+            leave(control, control.branches[0], "no Data ACK any more", now)
+            if control.mode is Mode.PLAIN:
+                advance(control, take_plain_ack(control, control.branches[0]), now)
         elif control.snd_una == control.snd_fin:
             control.fin_now = True
             if control.is_initiator and not control.is_confirmed:
@@ -218,6 +225,12 @@ def tick(control: Control, now: Micros) -> None:
                     branch.subflow.ask()
         else:
             remap_missing(control)  # [R8684-3.3.6-03] [R8684-3.3.1-05] under a new mapping
+
+
+def is_unheard(control: Control) -> bool:
+    """Whether text is acknowledged on the only subflow, and no longer with Data ACKs."""
+    is_text_out = control.snd_una < min(control.snd_nxt, control.snd_queue.end)
+    return is_text_out and len(control.branches) == 1 and control.branches[0].is_quiet
 
 
 def give_up(control: Control, now: Micros) -> None:

@@ -277,6 +277,8 @@ class Connection(Record):
                 self.settle(branch, before, arrival, now)
             if control.mode is Mode.MULTIPATH and branch.joining is Joining.ESTABLISHED:
                 self.take_options(branch, arrival, now)
+            elif control.is_alone:
+                receive.take_late(control, branch, arrival, now)
             is_new = before is SubflowState.LISTEN or branch.joining is not Joining.ESTABLISHED
             if not branch.subflow.tcb.reset_now and not is_new:
                 receive.take_text(control, branch, arrival.text, now)
@@ -324,7 +326,7 @@ class Connection(Record):
             control.is_asking = False
             if not any(isinstance(option, Dss) for option in arrival.options):
                 # [R8684-3.7-06] it answers without DSS: the third packet was lost, or options are
-                fallback.start_infinite(control, branch, "no DSS from the peer", now)
+                fallback.leave(control, branch, "no DSS from the peer", now)
                 return
         for option in arrival.options:
             if isinstance(option, Dss):
@@ -358,6 +360,7 @@ class Connection(Record):
             receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)
             return
         branch.has_mapping = True
+        control.is_peer_wide = True  # a DSN that needs no number is as good as a whole one
         first = 1 + branch.subflow.tcb.rcv_syn
         run = Run(first, first, option.length, option.length, option.checksum)
         receive.take_run(control, branch, run, arrival, now)
@@ -367,16 +370,18 @@ class Connection(Record):
         control = self.control
         if control.mode is not Mode.MULTIPATH or branch.subflow.tcb.reset_now:
             return
+        if has_data_ack or arrival.acknowledged > 0:
+            branch.is_quiet = not has_data_ack
         is_silent = branch.subflow.tcb.snd_una > 1 and arrival.acknowledged > 0 and not has_data_ack
         if is_silent and not branch.has_data_ack and is_signal(arrival.options):
             is_silent = False  # an option came through: it had no room for a Data ACK beside it
         is_new = not control.has_data_ack if branch.is_first else not branch.has_data_ack
         if is_silent and is_new and control.snd_una < control.snd_nxt:
             # [R8684-3.7-06] text was acknowledged, and nothing ever at data level
-            fallback.start_infinite(control, branch, "acknowledged without Data ACK", now)
+            fallback.leave(control, branch, "acknowledged without Data ACK", now)
         elif arrival.text and not branch.has_mapping:
             # [R8684-3.7-09] the first text came without mapping
-            fallback.start_infinite(control, branch, "text without mapping", now)
+            fallback.leave(control, branch, "text without mapping", now)
 
     def transmit(self, now: Micros) -> list[Segment]:
         """All segments that may leave now."""

@@ -61,6 +61,7 @@ class Branch(Record):
         "signal_at",
         "check_at",
         "checks",
+        "is_quiet",
         "is_closing",
         "is_lost",
         "reset_reason",
@@ -91,6 +92,7 @@ class Branch(Record):
         self.signal_at: Micros = NEVER  # when those that are left may leave in any case
         self.check_at: Micros = NEVER  # when a path whose address was removed is asked again
         self.checks = 0  # how often it was asked
+        self.is_quiet = False  # the last acknowledgment of text came without Data ACK
         self.is_closing = False  # our FIN was ordered
         self.is_lost = False  # it is over, and what follows from that is done
         self.reset_reason = NO_OFFSET  # its RST carries MP_TCPRST with this reason
@@ -153,11 +155,14 @@ class Control(Record):
         "rcv_ready",
         "rcv_fin",
         "rcv_up",
+        "is_peer_wide",
         # signals that leave with the next segment
         "fin_now",
         "fail_dsn",
         "has_sent_fail",
         "infinite",
+        "is_alone",
+        "is_told_again",
         "is_aborting",
         # data-level clocks
         "retries",
@@ -245,11 +250,14 @@ class Control(Record):
         self.rcv_ready = Queue(1)  # data in order, for the application
         self.rcv_fin = NO_OFFSET  # offset of the peer's DATA_FIN once seen
         self.rcv_up = 0  # in plain TCP: data offset behind the last octet that the peer called urgent
+        self.is_peer_wide = False  # data came with a DSN of 64 bits [R8684-3.3.2-02]
 
         self.fin_now = False  # the DATA_FIN leaves (again) with the next acknowledgment
         self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name
         self.has_sent_fail = False
         self.infinite = NO_OFFSET  # subflow offset where the infinite mapping starts, until sent
+        self.is_alone = False  # we fell back, and the peer may not have heard of it
+        self.is_told_again = False  # the infinite mapping goes on the next segment, with text or without
         self.is_aborting = False  # RSTs carry MP_FASTCLOSE
 
         self.retries = 0  # expiries since the last progress: the back-off

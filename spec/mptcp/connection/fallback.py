@@ -2,10 +2,13 @@
 
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import Joining
+from mptcp.connection.mapping import Run
 from mptcp.connection.spans import Spans
 from mptcp.parameters import REASON_MIDDLEBOX
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
+
+INFINITE = 1 << 62  # octets; the length of a mapping that ends with its subflow
 
 
 def fall_back(control: Control, reason: str, now: Micros) -> None:
@@ -55,19 +58,41 @@ def is_contiguous(control: Control, branch: Branch) -> bool:
     return all(run.dsn - run.ssn == shift for run in branch.sent)
 
 
+def is_waiting_for_mapping(branch: Branch) -> bool:
+    """Whether text came without mapping on a subflow that had some: nobody knows where it belongs.
+
+    It may be the second copy of what the peer missed a Data ACK for [R8684-3.7-11].
+    """
+    return branch.has_mapping and len(branch.inbound) > 0 and not branch.received
+
+
 def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -> None:
     """We leave MPTCP: our next text says so by a mapping of length 0 [R8684-3.7-10] [R8684-3.7-20]."""
     if control.mode is not Mode.MULTIPATH:
         return
     if not is_contiguous(control, branch):
-        branch.reset_reason = REASON_MIDDLEBOX  # [R8684-3.7-23]
-        branch.subflow.abort("reset", now)
+        break_off(control, branch, now)  # [R8684-3.7-23]
         return
     fall_back(control, reason, now)
     control.infinite = branch.subflow.tcb.snd_queue.end
     for other in control.branches:
         if other is not branch:
             other.subflow.abort("reset", now)  # whatever was joining: there is nothing left to join
+
+
+def leave(control: Control, branch: Branch, reason: str, now: Micros) -> None:
+    """We leave MPTCP because of what we saw ourselves; the peer may hear of it later, or never."""
+    if control.mode is Mode.MULTIPATH and is_waiting_for_mapping(branch):
+        break_off(control, branch, now)
+        return
+    start_infinite(control, branch, reason, now)
+    control.is_alone = control.mode is Mode.PLAIN
+
+
+def break_off(control: Control, branch: Branch, now: Micros) -> None:
+    """The subflow ends: no mapping could stand for what is on it."""
+    branch.reset_reason = REASON_MIDDLEBOX
+    branch.subflow.abort("reset", now)
 
 
 def take_fail(control: Control, branch: Branch, now: Micros) -> None:
@@ -97,19 +122,21 @@ def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micro
         branch.subflow.acknowledge()
     else:
         # [R8684-3.7-23] not in line; [R8684-3.7-24] what the subflow held goes with it
-        branch.reset_reason = REASON_MIDDLEBOX
-        branch.subflow.abort("reset", now)
+        break_off(control, branch, now)
 
 
-def take_infinite(control: Control, branch: Branch, now: Micros) -> None:
-    """A mapping of length 0 came: from rcv_nxt on, subflow octets are data octets [R8684-3.7-21].
+def take_infinite(control: Control, branch: Branch, ssn: int, dsn: int, now: Micros) -> None:
+    """A mapping of length 0 came: it says where all text of the subflow belongs [R8684-3.7-21].
 
-    What waited for a mapping or a checksum is taken as it is, as plain TCP would.
+    What waited for a mapping or a checksum is taken as it is, as plain TCP would. After a checksum
+    failed the subflow's numbers are no longer the peer's, and data goes on from rcv_nxt.
     """
     control.journal.note(now, control.name, "infinite mapping received")
     branch.received.clear()
     if not control.has_sent_fail:
         control.fail_dsn = NO_OFFSET
+        start = branch.inbound.start
+        branch.received.append(Run(start, dsn + start - ssn, INFINITE, 0, None))
     start_infinite(control, branch, "infinite mapping", now)
 
 

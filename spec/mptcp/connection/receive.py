@@ -17,7 +17,7 @@ from mptcp.parameters import CRUMB, REASON_MIDDLEBOX, REASON_MPTCP
 from mptcp.subflow.arrival import Arrival
 from mptcp.subflow.control import NO_OFFSET
 from mptcp.values import Micros, Text
-from mptcp.wire.dss import Mapping
+from mptcp.wire.dss import Dss, Mapping
 
 MAPPINGS_AHEAD = 16  # of text in no segment yet; ours
 DATA_FIN_TAKEN = (State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2)
@@ -39,10 +39,16 @@ def compute_ssn(branch: Branch, mapping: Mapping) -> int:
     return near + compute_signed_32(mapping.ssn + branch.subflow.tcb.rcv_syn - near)
 
 
+def compute_text_length(mapping: Mapping) -> int:
+    """Octets of text that ``mapping`` is about: a DATA_FIN takes one of its numbers [R8684-3.3.3-03]."""
+    return mapping.length - 1 if mapping.fin else mapping.length
+
+
 def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Arrival, now: Micros) -> None:
     """A DSS mapping came: infinite, of text, of a DATA_FIN, or both of these."""
     if mapping.length == 0:
-        take_infinite(control, branch, now)  # [R8684-3.3.1-33]
+        # [R8684-3.3.1-33]
+        take_infinite(control, branch, compute_ssn(branch, mapping), compute_dsn(control, mapping), now)
         return
     checksum = mapping.checksum
     if (checksum is not None) != control.checksum:
@@ -52,8 +58,9 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Ar
             return
         checksum = None  # [R6824-3.3-01]
     branch.has_mapping = True
+    control.is_peer_wide = control.is_peer_wide or mapping.wide
     dsn = compute_dsn(control, mapping)
-    length = mapping.length - (1 if mapping.fin else 0)
+    length = compute_text_length(mapping)
     if mapping.fin:
         if length == 0 and not is_fin_intact(control, mapping, dsn):
             return
@@ -112,17 +119,62 @@ def take_text(control: Control, branch: Branch, text: tuple[Text, ...], now: Mic
     advance(control, branch, now)
 
 
+def take_late(control: Control, branch: Branch, arrival: Arrival, now: Micros) -> None:
+    """A peer who still maps its text has not heard that we fell back: it is told once more.
+
+    Until it knows it may send data again under other subflow numbers, and nothing but the mapping
+    tells that from new data. One of data that did not come yet is no such mapping.
+    """
+    for option in arrival.options:
+        if isinstance(option, Dss) and option.mapping is not None:
+            mapping = option.mapping
+            if mapping.length == 0:
+                take_infinite(
+                    control, branch, compute_ssn(branch, mapping), compute_dsn(control, mapping), now
+                )
+                control.is_alone = False  # [R8684-3.7-21] now it does
+                return
+            dsn = compute_dsn(control, mapping)
+            if not 0 < dsn <= control.rcv_nxt:
+                return
+            length = compute_text_length(mapping)
+            if length > 0:
+                run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, None)
+                take_run(control, branch, run, arrival, now)
+            control.is_told_again = True
+            branch.subflow.acknowledge()
+
+
+def advance_plain(control: Control, branch: Branch, now: Micros) -> None:
+    """In plain TCP text is data from where data ends, but for what a peer mapped that did not know."""
+    inbound = branch.inbound
+    while len(inbound) > 0:
+        release(branch.received, inbound.start)
+        run = find(branch.received, inbound.start)
+        start, stop = inbound.start, inbound.end
+        dsn = start + compute_receive_shift(control, branch)
+        if run is not None:
+            stop = min(run.end, stop)
+            dsn = run.dsn + start - run.ssn
+        elif branch.received:
+            stop = min(branch.received[0].ssn, stop)
+        if dsn > control.rcv_nxt:
+            # data before it is missing, and nothing will bring it
+            reset(control, branch, REASON_MIDDLEBOX, "a gap after fallback", now)
+            return
+        # the subflow's window let it in, and TCP has acknowledged it
+        control.rcv_edge = max(control.rcv_edge, dsn + stop - start)
+        deliver(control, dsn, inbound.cut(start, stop))
+        inbound.release(stop)
+
+
 def advance(control: Control, branch: Branch, now: Micros) -> None:
     """Move what is mapped, and whole where a checksum must be seen first."""
     inbound = branch.inbound
+    if control.mode is Mode.PLAIN:
+        advance_plain(control, branch, now)
+        return
     while len(inbound) > 0:
-        if control.mode is Mode.PLAIN:
-            start, shift = inbound.start, compute_receive_shift(control, branch)
-            # the subflow's window let it in, and TCP has acknowledged it
-            control.rcv_edge = max(control.rcv_edge, inbound.end + shift)
-            deliver(control, start + shift, inbound.cut(start, inbound.end))
-            inbound.release(inbound.end)
-            return
         run = find(branch.received, inbound.start)  # [R8684-3.3.1-32] whichever segment brought it
         if run is None:
             if not branch.received or branch.received[0].ssn >= inbound.end:

@@ -29,6 +29,7 @@ from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
 from mptcp.wire.segment import SYN, Segment
 
+NARROW_END = 1 << 32  # data offset from which on all numbers are wide
 DSS_LENGTH = 28  # octets: both numbers wide, with checksum or padding; RFC 8684 §3.3 [R8684-3.3-04]
 
 
@@ -270,6 +271,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
         note_key(control, options)
     elif control.mode is Mode.PLAIN:
         options = compute_plain_options(control, branch, plan)
+        control.is_told_again = False
         if plan.kind is Kind.ACK:
             control.fail_dsn = NO_OFFSET  # said once; again when asked again
     shift = 0 if plan.kind is Kind.SYN else tcb.rcv_shift
@@ -277,13 +279,33 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
     return Terms(compute_announced(compute_window(control), free, shift), options, limit)
 
 
-def compute_data_ack(control: Control) -> DataAck:
-    """Cumulative, and always wide: right for data of either width [R8684-3.3.2-01] [R8684-3.3.2-02].
+def is_narrow(control: Control, offset: int) -> bool:
+    """Whether 32 bits will do for the number of data offset ``offset``: a choice [R8684-3.3.1-23].
 
-    It is on every segment [R8684-3.3.2-09], so that a lost one is no harm [R8684-6-05]; that numbers
-    may be narrow [R8684-3.3.1-23] is not used.
+    Only as long as no number has come by twice, whatever the rate. [R8684-3.3.1-26]
     """
-    return DataAck(compute_wire_64(control.remote_idsn, control.rcv_nxt), True)
+    return control.choices.narrow_numbers and offset < NARROW_END
+
+
+def compute_data_ack(control: Control) -> DataAck:
+    """Cumulative [R8684-3.3.2-01], and wide wherever data with a wide DSN came [R8684-3.3.2-02].
+
+    It is on every segment [R8684-3.3.2-09], so that a lost one is no harm [R8684-6-05].
+    """
+    number = compute_wire_64(control.remote_idsn, control.rcv_nxt)
+    if not control.is_peer_wide and is_narrow(control, control.rcv_nxt):
+        return DataAck(number & MASK_32, False)
+    return DataAck(number, True)
+
+
+def make_mapping(
+    control: Control, dsn: int, ssn: int, length: int, checksum: int | None, fin: bool
+) -> Mapping:
+    """The mapping of our data at data offset ``dsn``; both widths can be sent [R8684-3.3.1-25]."""
+    number = compute_wire_64(control.local_idsn, dsn)
+    if is_narrow(control, dsn):
+        return Mapping(number & MASK_32, False, ssn & MASK_32, length, checksum, fin)
+    return Mapping(number, True, ssn & MASK_32, length, checksum, fin)
 
 
 def compute_text_option(control: Control, run: Run, snd_syn: int = 0) -> Option:
@@ -293,10 +315,7 @@ def compute_text_option(control: Control, run: Run, snd_syn: int = 0) -> Option:
     """
     if control.version > 0 and control.is_initiator and not control.is_confirmed:
         return compute_data_option(control, run.wire_length, run.checksum)
-    # [R8684-3.3.1-25] [R8684-3.3.1-26] always wide: no rate wraps it
-    number = compute_wire_64(control.local_idsn, run.dsn)
-    ssn = run.ssn - snd_syn & MASK_32
-    mapping = Mapping(number, True, ssn, run.wire_length, run.checksum, False)
+    mapping = make_mapping(control, run.dsn, run.ssn - snd_syn, run.wire_length, run.checksum, False)
     return Dss(compute_data_ack(control), mapping)
 
 
@@ -338,7 +357,7 @@ def compute_fin_mapping(control: Control) -> Mapping:
     """A DATA_FIN alone: SSN 0, length 1 [R8684-3.3.3-04], and its checksum if agreed [R8684-3.3.3-05]."""
     number = compute_wire_64(control.local_idsn, control.snd_fin)
     checksum = compute_dss_checksum(number, 0, 1, ()) if control.checksum else None
-    return Mapping(number, True, 0, 1, checksum, True)
+    return make_mapping(control, control.snd_fin, 0, 1, checksum, True)
 
 
 def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple[Option, ...]:
@@ -347,7 +366,7 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
     No Data ACK either [R8684-3.7-28].
     """
     options: list[Option] = []
-    if control.infinite != NO_OFFSET and plan.kind is Kind.TEXT:
+    if control.is_told_again or (control.infinite != NO_OFFSET and plan.kind is Kind.TEXT):
         # on every segment of text until one that has it is acknowledged
         una = branch.subflow.tcb.snd_una
         number = compute_wire_64(control.local_idsn, una + compute_send_shift(control, branch))
