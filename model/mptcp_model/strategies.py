@@ -317,6 +317,7 @@ def choices(draw: st.DrawFn) -> Choices:
         lowest_version=lowest_version,
         checksum=draw(st.sampled_from([REFUSE, ACCEPT, REQUIRE])),
         join_initial_address=draw(st.booleans()),
+        narrow_numbers=draw(st.booleans()),
         fast_close_by_ack=draw(st.booleans()),
         fast_close_retransmissions=draw(st.integers(0, 3)),
         syn_attempts_with_mptcp=draw(st.integers(0, 3)),
