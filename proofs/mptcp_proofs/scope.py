@@ -50,6 +50,8 @@ BUILT = (
     Part("NewReno", 6582),
     Part("coupled congestion control", 6356),
     Part("window scale and timestamps", 7323),
+    Part("initial sequence numbers", 6528),
+    Part("ephemeral ports", 6056),
     Part("SYN cookies", 4987),
     Part("fast open", 7413),
     Part("TIME-WAIT and new connections", 6191),

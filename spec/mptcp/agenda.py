@@ -1,13 +1,20 @@
 """When which connection wants to be woken: a heap of deadlines, O(log n) to change, O(1) to ask."""
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Final
 
 from mptcp.subflow.control import NEVER
 from mptcp.values import Micros, Record
 
+SPARE: Final = 64  # entries that may be out of date however few are not
+
 
 class Agenda(Record):
-    """One deadline for each handle. An entry of the heap that ``due`` does not confirm is out of date."""
+    """One deadline for each handle. An entry of the heap that ``due`` does not confirm is out of date.
+
+    These are thrown out when they are the most, so that deadlines which move with every segment, far
+    ahead, take no memory.
+    """
 
     FIELDS = ("due", "heap")
 
@@ -23,6 +30,9 @@ class Agenda(Record):
             else:
                 self.due[handle] = due
                 heappush(self.heap, (due, handle))
+                if len(self.heap) > SPARE + 2 * len(self.due):
+                    self.heap = [(when, one) for one, when in self.due.items()]
+                    heapify(self.heap)
 
     def forget(self, handle: int) -> None:
         """``handle`` is not to be woken."""

@@ -46,7 +46,7 @@ class Ports(Record):
         """A free ephemeral port: two hashes and a counter (RFC 6056 §3.3.4). Raises Refused: all are taken.
 
         To whoever does not know the secret the first is as good as random; the next ones to the same
-        place follow it, so that none comes again soon.
+        place follow it, so that none comes again soon. [R6056-3.3-01] [R6056-3.3.4-01] [R6056-3.3.4-02]
         """
         digest = compute_digest(self.secret, local + remote + remote_port.to_bytes(2, "big"))
         offset = int.from_bytes(digest[:4], "big")
@@ -74,6 +74,8 @@ def compute_message(four: FourTuple) -> bytes:
 
 def compute_iss(secret: bytes, four: FourTuple, now: Micros) -> int:
     """The initial sequence number: a clock of 4 µs and a keyed hash of the addresses (RFC 6528 §3).
+
+    [R6528-3-01] [R6528-3-02]
 
     [R8684-3-08]
     """

@@ -9,7 +9,7 @@ from mptcp.errors import Refused
 from mptcp.events import Aborted, Accepted, Readable
 from mptcp.host import Host
 from mptcp.parameters import SECOND
-from mptcp.ports import LAST_EPHEMERAL, compute_iss, is_unicast
+from mptcp.ports import LAST_EPHEMERAL, Ports, compute_iss, is_unicast
 from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.bare import OTHER_IPV4, make_host, make_packet, read_packets
 from mptcp_model.dialogue import (
@@ -327,6 +327,18 @@ def test_ephemeral_ports() -> None:
     assert other.status(1).local_port != ports[0]  # where it starts is drawn
 
 
+@pytest.mark.clause("R6056-3.3-01", "R6056-3.3.4-01")
+def test_ports_tell_nothing_of_each_other() -> None:
+    """To one place one port after the other; where that begins depends on the place and on the secret."""
+    ports, others = Ports(bytes(32), 49_152), Ports(bytes([1]) * 32, 49_152)
+    places = [(PEER_IPV4, 80), (PEER_IPV4, 81), (OTHER_IPV4, 80)]
+    firsts = [ports.draw(HOST_IPV4, *place) for place in places]
+    assert len(set(firsts)) == 3
+    assert ports.draw(HOST_IPV4, PEER_IPV4, 80) - firsts[0] in (1, 49_152 - 65_535)
+    assert others.draw(HOST_IPV4, PEER_IPV4, 80) != firsts[0]
+
+
+@pytest.mark.clause("R6056-3.3.4-02")
 def test_all_ephemeral_ports_are_taken() -> None:
     """Then the call is refused, and another remote port is still possible."""
     host = make_host()
@@ -391,6 +403,7 @@ def test_tokens_and_handles_differ() -> None:
     assert set(host.by_token) == tokens
 
 
+@pytest.mark.clause("R6528-3-01", "R6528-3-02")
 @pytest.mark.clause("R8684-3-08", "R9293-3.4.1-01", "R9293-3.4.1-02", "R9293-3.4.1-03")
 def test_initial_sequence_numbers() -> None:
     """A clock of 4 µs that runs for each four-tuple, from a place that the secret decides."""

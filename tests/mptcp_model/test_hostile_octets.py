@@ -10,7 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mptcp.choices import REQUIRE
+from mptcp.choices import REQUIRE, Choices
+from mptcp.events import Accepted
+from mptcp.fast_open import compute_cookie
 from mptcp.numbers import MASK_32, MASK_64
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.values import Text
@@ -53,12 +55,60 @@ def with_text_in_flight(multipath: bool) -> Scene:
     return user, peer
 
 
+def fast_opened(multipath: bool) -> Scene:
+    """The peer's SYN brought a cookie and text, and the user has answered."""
+    user, peer = situations.listening(multipath=multipath, fast_open=True)
+    cookie = compute_cookie(user.host.secret, peer.address, user.host.choices, 0, 0)
+    offer = [CapableSyn(1, 1)] if multipath else []
+    peer.sends(SYN, text=b"request", options=[MaximumSegmentSize(1_460), FastOpen(cookie), *offer])
+    user.hears(Accepted)
+    user.writes(b"response")
+    return user, peer
+
+
+def fast_opening(multipath: bool) -> Scene:
+    """The user's SYN brought a cookie and text."""
+    story = Dialogue(Choices(fast_open=True, multipath=multipath))
+    peer = story.meets(local_port=40_000, port=80)
+    story.host.fast_opens.keep(peer.address, b"cookie", 1_460)
+    story.user.connection = story.host.connect(peer.local, peer.address, 80, 0, 40_000)
+    story.host.write(story.user.connection, b"request", 0)
+    story.settle()
+    peer.expects(SYN, text=b"request")
+    return story.user, peer
+
+
+def baked(multipath: bool) -> Scene:
+    """The peer has a SYN cookie, and the host has nothing."""
+    user, peer = situations.listening(multipath=multipath, backlog=0)
+    offer = [CapableSyn(1, 1)] if multipath else []
+    peer.sends(SYN, options=[MaximumSegmentSize(1_460), Timestamps(1, 0), *offer])
+    peer.expects(SYN | ACK)
+    return user, peer
+
+
+def urgent() -> Scene:
+    """Urgent text is out, somebody asks whether we are there, and patience is short."""
+    user, peer = situations.established(
+        keep_alive=True, keep_alive_idle=3 * SECOND, keep_alive_interval=SECOND, user_timeout=4 * SECOND
+    )
+    user.host.write(user.connection, bytes(3_000), 0, is_urgent=True)
+    user.dialogue.settle()
+    return user, peer
+
+
 SITUATIONS: list[Callable[[], Scene]] = [
     *[getattr(situations, name) for name in ("fin_wait_1", "fin_wait_2", "closing", "time_wait")],
     *[getattr(situations, name) for name in ("close_wait", "last_ack")],
     *[getattr(situations, name) for name in ("m_fin_wait_1", "m_fin_wait_2", "m_close_wait", "m_last_ack")],
     lambda: with_text_in_flight(False),
     lambda: with_text_in_flight(True),
+    urgent,
+    *[
+        lambda build=build, multipath=multipath: build(multipath)
+        for build in (fast_opened, fast_opening, baked)
+        for multipath in (False, True)
+    ],
     lambda: situations.established(multipath=True, checksum=REQUIRE),
     lambda: situations.established(multipath=True, receive_buffer=2_000, ipv6=True),
     *[
@@ -140,7 +190,7 @@ segments = st.fixed_dictionaries(
         "seq": near,
         "ack": near,
         "window": st.sampled_from([0, 1, 65_535]) | st.integers(0, 65_535),
-        "urgent": st.sampled_from([0, 65_535]),
+        "urgent": st.sampled_from([0, 1, 65_535]),
         "text": st.sampled_from([b"", b"x", bytes(100), bytes(500), bytes(1_460)]),
         "options": st.lists(any_option, max_size=3),
         "garbage": st.just(b"") | st.binary(max_size=12),
