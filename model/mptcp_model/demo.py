@@ -18,10 +18,11 @@ from typing import Annotated
 
 import typer
 
+from mptcp.parameters import SECOND
 from mptcp_model.demonstration import kernel, pictures
 from mptcp_model.demonstration.kernel import Exchange
 from mptcp_model.demonstration.outcome import Outcome
-from mptcp_model.demonstration.simulation import LINE_IN_WORDS, Simulation, simulate
+from mptcp_model.demonstration.simulation import LINES_IN_WORDS, NAMES, Simulation, simulate
 from mptcp_model.demonstration.telling import Telling
 from mptcp_model.demonstration.transfer import write_source
 from mptcp_model.plot import read_samples
@@ -78,20 +79,25 @@ def conclude(telling: Telling, outcome: Outcome, seconds: float, as_json: bool) 
 
 def show_simulation(telling: Telling, source: Path, folder: Path) -> Simulation:
     """The simulated part, told as it goes."""
-    telling.head(f"Two of our hosts in a simulated network: {LINE_IN_WORDS}")
+    telling.head(f"Two of our hosts in a simulated network: {LINES_IN_WORDS}")
     octets, began = source.stat().st_size, time.monotonic()
     with telling.bars(octets, "client → server") as watch:
         simulation = simulate(source, folder, watch)
-    seconds, link = time.monotonic() - began, simulation.link
+    seconds = time.monotonic() - began
     telling.draw_ladder(simulation.packets)
     telling.say(
-        f"{link.packets:,} packets from the client, {link.lost} lost by chance, {link.overflowed} in the "
-        f"full queue; {simulation.transfer.seconds:.2f} seconds there took {seconds:.1f} here."
+        f"{simulation.sent:,} packets from the client, {simulation.lost:,} of them lost; "
+        f"{simulation.transfer.seconds:.2f} seconds there took {seconds:.1f} here."
     )
-    title = f"{octets / 1e6:g} MB over Multipath TCP in a simulated network: {LINE_IN_WORDS}"
+    begun, ended = (moment / SECOND for moment in simulation.outage)
+    if begun:
+        back = f"came back at {ended:.1f} s" if ended else "did not come back"
+        telling.say(f"{NAMES[0]} died at {begun:.1f} s and {back}; the connection went on.")
+    title = f"{octets / 1e6:g} MB over Multipath TCP: {LINES_IN_WORDS}"
     with telling.console.status("drawing"):
         samples = read_samples(simulation.packets)
-        pictures.draw_simulation(samples, simulation.windows, folder / "simulated.png", title)
+        place = folder / "simulated.png"
+        pictures.draw_simulation(samples, simulation.windows, NAMES, simulation.outage, place, title)
     return simulation
 
 

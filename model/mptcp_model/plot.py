@@ -8,6 +8,7 @@ The packets may come from the simulated network or, by ``read_pcap``, from any c
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -26,7 +27,9 @@ MICROS_PER_SECOND: Final = 1e6
 MEBI: Final = 1 << 20
 KIBI: Final = 1 << 10
 UNLIMITED: Final = 1 << 30  # octets; a slow-start threshold above this is none
-BLUE, RED, GREEN, GREY = "#1f5fa8", "#c8321e", "#3c8c3c", "#8c8c8c"
+BLUE, RED, GREEN, GREY, ORANGE = "#1f5fa8", "#c8321e", "#3c8c3c", "#8c8c8c", "#d98a1f"
+ALL_FLOWS: Final = -1
+COLOURS: Final = (BLUE, ORANGE, "#7b4ea3", "#2f8f8f")  # of flows that have names
 
 
 class Sample(NamedTuple):
@@ -91,26 +94,41 @@ def plot_run(
     figure.savefig(path, dpi=110)
 
 
-def draw_samples(axes: "Axes", samples: Sequence[Sample]) -> None:
-    """A dot where each segment ends, red if it was sent before; a step where each is acknowledged."""
+def draw_samples(axes: "Axes", samples: Sequence[Sample], names: Sequence[str] = ()) -> None:
+    """A dot where each segment ends, red if it was sent before; a step where each is acknowledged.
+
+    With ``names`` of the flows each has its own colour.
+    """
     forth = sum(one.length for one in samples if one.forth)
     back = sum(one.length for one in samples if not one.forth)
     texts = [one for one in samples if one.length and one.forth == (forth >= back)]
     acks = [one for one in samples if one.ack is not None and one.forth != (forth >= back)]
-    for again, colour, label in ((False, BLUE, "segment"), (True, RED, "sent again")):
-        some = [one for one in texts if one.again == again]
+    kinds = [(flow, False, COLOURS[flow % len(COLOURS)], name) for flow, name in enumerate(names)]
+    kinds = kinds or [(ALL_FLOWS, False, BLUE, "segment")]
+    for flow, again, colour, label in [*kinds, (ALL_FLOWS, True, RED, "sent again")]:
+        some = [one for one in texts if one.again == again and flow in (ALL_FLOWS, one.flow)]
         times = [one.when / MICROS_PER_SECOND for one in some]
         stops = [(one.start + one.length) / MEBI for one in some]
-        axes.plot(times, stops, ".", markersize=3, color=colour, label=f"{label} ({len(some)})")
+        above = 3 - 0.1 * flow if flow != ALL_FLOWS else 4.0
+        axes.plot(times, stops, ".", ms=3, color=colour, label=f"{label} ({len(some)})", zorder=above)
     times = [one.when / MICROS_PER_SECOND for one in acks]
-    heights = [(one.ack or 0) / MEBI for one in acks]
+    heights = list(accumulate(((one.ack or 0) / MEBI for one in acks), max))
     axes.step(times, heights, where="post", color=GREEN, label="acknowledged")
     axes.set_ylabel("MiB")
     axes.legend(loc="upper left", frameon=False)
 
 
-def draw_windows(axes: "Axes", windows: Sequence[Window]) -> None:
-    """cwnd, and ssthresh once there is one, as steps."""
+def draw_windows(axes: "Axes", windows: Sequence[Window], names: Sequence[str] = ()) -> None:
+    """cwnd, and ssthresh once there is one, as steps; with ``names``, cwnd of each subflow."""
+    if names:
+        for subflow, name in enumerate(names):
+            own = [one for one in windows if one.subflow == subflow]
+            times = [one.when / MICROS_PER_SECOND for one in own]
+            heights = [one.cwnd / KIBI for one in own]
+            axes.step(times, heights, where="post", color=COLOURS[subflow % len(COLOURS)], label=name)
+        axes.set_ylabel("KiB")
+        axes.legend(loc="upper left", frameon=False)
+        return
     known = [one for one in windows if one.ssthresh < UNLIMITED]
     for some, field, colour, style in ((windows, 3, BLUE, "-"), (known, 4, GREY, ":")):
         times = [one.when / MICROS_PER_SECOND for one in some]

@@ -88,7 +88,7 @@ def test_smallest_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     """One octet: nothing is lost, so nothing is sent again, and there is a picture all the same."""
     status, told, said = run(capsys, tmp_path, 1, alone=True)
     assert (status, told["transfers"][0]["octets"]) == (0, 1)
-    assert "packets more" not in said
+    assert "died" not in said
     assert (tmp_path / "simulated.png").exists()
 
 
@@ -102,11 +102,25 @@ def test_file_is_the_same_each_time(source: Path, tmp_path: Path) -> None:
 
 
 def test_windows_and_loss(simulation: Simulation) -> None:
-    """The run shows what the picture is for: slow start, a loss, and the window afterwards."""
-    assert simulation.link.lost >= 1
-    assert len(simulation.windows) > 10
-    assert max(one.cwnd for one in simulation.windows) > 10 * simulation.windows[0].cwnd
-    assert simulation.windows[0].ssthresh > 1 << 30 > simulation.windows[-1].ssthresh
+    """The run shows what the picture is for: slow start, losses, and the window afterwards, on both paths."""
+    assert simulation.lost >= 1
+    for subflow in (0, 1):
+        some = [one for one in simulation.windows if one.subflow == subflow]
+        assert len(some) > 10
+        assert max(one.cwnd for one in some) > 3 * some[0].cwnd
+    first = [one for one in simulation.windows if one.subflow == 0]
+    assert first[0].ssthresh > 1 << 30 > first[-1].ssthresh
+
+
+@pytest.mark.clause("R8684-3.3.6-07")
+def test_the_better_path_dies(simulation: Simulation) -> None:
+    """In the middle of the file, for four seconds; both have carried, and all has come (see the fixtures)."""
+    begun, ended = simulation.outage
+    assert 0 < begun < ended <= begun + 4_100_000 or (begun > 0 and ended == 0)
+    shares = {share.path: share.octets for share in simulation.transfer.shares}
+    assert set(shares) == {"Wi-Fi", "cellular"}
+    assert min(shares.values()) > OCTETS // 10
+    assert simulation.transfer.is_equal()
 
 
 def test_progress(source: Path, tmp_path: Path) -> None:

@@ -63,4 +63,5 @@ def summarize_transfer(one: Transfer) -> dict[str, Any]:
         "received_sha256": compute_sha256(one.received) if one.received.exists() else None,
         "mptcp": one.multipath,
         "checksum": one.checksum,
+        "paths": {share.path: share.octets for share in one.shares},
     }

@@ -10,41 +10,50 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mptcp.parameters import MILLISECOND
+from mptcp.values import Micros
 from mptcp_model.demonstration.kernel import Exchange
 from mptcp_model.plot import MEBI, MICROS_PER_SECOND, RED, Sample, draw_samples, draw_windows, read_samples
 from mptcp_model.simulated.network import Window
 
 DOTS_PER_INCH: Final = 100
-BEFORE: Final = 50 * MILLISECOND  # of the close-up, before the first segment that was sent again
-AFTER: Final = 75 * MILLISECOND
+BEFORE: Final = 300 * MILLISECOND  # of the close-up, before the path dies
+AFTER: Final = 900 * MILLISECOND
+SHADE: Final = "#f0e6e0"
 
 
-def draw_simulation(samples: Sequence[Sample], windows: Sequence[Window], path: Path, title: str) -> None:
-    """The whole run with its congestion window, and the first loss and its repair close up."""
+def draw_simulation(
+    samples: Sequence[Sample],
+    windows: Sequence[Window],
+    names: Sequence[str],
+    outage: tuple[Micros, Micros],
+    path: Path,
+    title: str,
+) -> None:
+    """The whole run, a colour for each path, with the congestion windows; and a moment of it close up."""
     figure = make_figure(11, 6, title)
     grid = figure.add_gridspec(2, 2, height_ratios=(2, 1), width_ratios=(3, 2))
     whole, close = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[:, 1])
     below = figure.add_subplot(grid[1, 0], sharex=whole)
-    draw_samples(whole, samples)
-    draw_windows(below, windows)
-    near = choose_close_up(samples)
-    draw_samples(close, near)
-    again = [one for one in near if one.again]
-    ends = [(one.start + one.length) / MEBI for one in again]
-    close.plot([one.when / MICROS_PER_SECOND for one in again], ends, "o", color=RED, markersize=6)
-    finish(whole, "all of it", "")
-    finish(below, "congestion window", "seconds")
-    repaired = any(one.again for one in samples)
-    finish(close, "the first losses and their repair" if repaired else "the beginning", "seconds")
+    draw_samples(whole, samples, names)
+    draw_windows(below, windows, names)
+    near = choose_close_up(samples, outage[0])
+    draw_samples(close, near, names)
+    for axes in (whole, below, close):
+        if outage[0]:
+            stop = outage[1] or samples[-1].when
+            end = min(stop, near[-1].when) if axes is close and near else stop
+            axes.axvspan(outage[0] / MICROS_PER_SECOND, end / MICROS_PER_SECOND, color=SHADE, zorder=0)
+    finish(whole, f"all of it; shaded: {names[0]} is dead" if outage[0] else "all of it", "")
+    finish(below, "congestion windows", "seconds")
+    finish(close, f"{names[0]} dies" if outage[0] else "the beginning", "seconds")
     if near:
         mark(whole, near)
     save(figure, path)
 
 
-def choose_close_up(samples: Sequence[Sample]) -> list[Sample]:
-    """What happened around the first segment that was sent again, or else at the beginning."""
-    first = next((one.when for one in samples if one.again), BEFORE)
-    return [one for one in samples if first - BEFORE <= one.when <= first + AFTER]
+def choose_close_up(samples: Sequence[Sample], moment: Micros) -> list[Sample]:
+    """What happened around ``moment``."""
+    return [one for one in samples if moment - BEFORE <= one.when <= moment + AFTER]
 
 
 def mark(axes: Axes, near: Sequence[Sample]) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 import mptcp
 from mptcp_model import ladder
 from mptcp_model.demonstration.kernel import PREFIX, Exchange, spell_counters
-from mptcp_model.demonstration.transfer import Transfer, compute_sha256
+from mptcp_model.demonstration.transfer import Share, Transfer, compute_sha256
 from mptcp_model.simulated.capture import Packet
 
 OPENING: Final = 5  # packets of the ladder
@@ -87,7 +87,7 @@ class Telling:
         table.add_column("file over")
         for name in ("octets", "seconds", "Mbit/s"):
             table.add_column(name, justify="right")
-        for name in ("SHA-256", "MPTCP", "checksums"):
+        for name in ("SHA-256", "MPTCP", "checksums", "who carried what"):
             table.add_column(name)
         for one in transfers:
             table.add_row(
@@ -98,6 +98,7 @@ class Telling:
                 mark(one.is_equal(), "equal", "NOT EQUAL"),
                 mark(one.multipath, "to the end", "FELL BACK"),
                 mark(one.checksum == one.wanted, "on" if one.checksum else "off", "NOT AS ASKED"),
+                spell_shares(one.shares),
             )
         self.console.print()
         self.console.print(table)
@@ -124,6 +125,12 @@ class Telling:
         if not faults:
             self.console.print("[bold green]✓[/] What was received is what was sent, all over MPTCP.")
         self.console.print(f"{seconds:.1f} seconds in all.")
+
+
+def spell_shares(shares: Sequence[Share]) -> str:
+    """The paths and their parts of the whole, which is what came on all of them."""
+    total = sum(share.octets for share in shares)
+    return ", ".join(f"{share.path} {100 * share.octets / total:.0f} %" for share in shares if total)
 
 
 def mark(fact: bool, good: str, bad: str) -> str:

@@ -10,6 +10,14 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
+class Share:
+    """What one path brought of it, octets; what came twice counts twice."""
+
+    path: str
+    octets: int
+
+
+@dataclass(frozen=True)
 class Transfer:
     """A file ``sent`` and the file ``received``.
 
@@ -17,6 +25,7 @@ class Transfer:
     multipath     both ends say that MPTCP was spoken to the end
     checksum      DSS checksums were in use, as far as our end knows
     wanted        and whether they should have been
+    shares        who carried what
     """
 
     what: str
@@ -26,6 +35,7 @@ class Transfer:
     multipath: bool
     checksum: bool = False
     wanted: bool = False
+    shares: tuple[Share, ...] = ()
 
     @property
     def octets(self) -> int:
