@@ -23,7 +23,7 @@ class Multihomed(Registry):
     def add_address(
         self, address: Address, now: Micros, is_backup: bool = False, is_signal: bool = False, port: Port = 0
     ) -> None:
-        """The host has ``address``, too, from now on: its connections may use it.
+        """The host has ``address``, too, from now on: its connections may use it [R8684-3.9.2-01].
 
         ``is_backup``: for subflows that are spared; ``is_signal``: peers are told of it, with ``port``
         if that is not 0. Raises Refused: no address, or ours already.
@@ -66,11 +66,15 @@ class Multihomed(Registry):
     def admit(self, segment: Segment, option: JoinSyn, now: Micros) -> Connection | None:
         """A SYN with MP_JOIN: whose it is its token says, not its port [R8684-3.2-34] [R8684-3.2-33].
 
-        No listener counts for that; and without the token nothing is computed. The connection that has
-        another subflow by now, for this very segment.
+        No listener counts for that; and without the token nothing is computed: state is kept for whoever
+        knows it [R8684-3.2-15]. Later segments are found by addresses and ports [R8684-3.2-35].
+
+        The connection that has another subflow by now, for this very segment.
         """
         connection = self.connections.get(self.by_token.get(option.token, 0))
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
+        if connection is not None:
+            self.clear(connection)  # whoever tries again and again leaves nothing behind
         objection = "token" if connection is None else find_objection(connection.control, four)
         if connection is None or objection:
             self.journal.note(now, "host", "MP_JOIN refused", objection)
@@ -101,7 +105,9 @@ class Multihomed(Registry):
         """Addresses and ports for it, if there are any.
 
         To the port that the connection has on the other side [R8684-3.9.1-02] [R8684-3.4-02], and from
-        its own where that is free [R8684-3.9.1-01] [R8684-3.9.1-03].
+        its own where that is free [R8684-3.9.1-01] [R8684-3.9.1-03]; a port is taken for one pair of
+        addresses, and so free for another [R8684-3.9.1-04]. Several subflows between the same two addresses
+        differ in their ports [R8684-3.9.1-05].
         """
         local, remote = control.book.locals[wish.local_id].address, control.book.remotes[wish.remote_id]
         if not is_unicast(remote.address) or len(local) != len(remote.address):

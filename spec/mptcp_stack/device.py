@@ -155,12 +155,12 @@ def read_destination(packet: bytes, start: int = 0) -> Address:
     return packet[start + 24 : start + 40] if version == 6 else b""
 
 
-def read_source(packet: bytes) -> Address:
-    """The source of an IP packet; empty if it has none."""
-    version = read_version(packet)
+def read_source(packet: bytes, start: int = 0) -> Address:
+    """The source of the IP packet at ``start``; empty if it has none."""
+    version = read_version(packet, start)
     if version == 4:
-        return packet[12:16]
-    return packet[8:24] if version == 6 else b""
+        return packet[start + 12 : start + 16]
+    return packet[start + 8 : start + 24] if version == 6 else b""
 
 
 def read_destination_port(packet: bytes, start: int = 0) -> Port:

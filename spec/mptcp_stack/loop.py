@@ -15,10 +15,11 @@ from mptcp.host import Host
 from mptcp.values import Address, Micros
 from mptcp.wire.segment import Outgoing
 from mptcp_stack.clock import read_clock
-from mptcp_stack.device import Device, DeviceGone, read_source
+from mptcp_stack.device import Device, DeviceGone, read_destination, read_source
 
 BURST: Final = 64  # packets taken from a device before the application gets its turn
 QUEUE: Final = 1_000  # packets that wait for a device which is full; the next ones are lost
+CROSSINGS: Final = 4_096  # paths that leave by another device than their address; more begin anew
 READ_SIZE: Final = 262_144  # octets handed to the application in one piece, as asyncio does
 
 
@@ -61,6 +62,7 @@ class Driver:
         self._routes: Final = {address: device for device in devices for address in device.addresses}
         for device in devices:
             device.reachable = tuple(self._routes)  # a path may cross: each address by each device
+        self._crossings: Final[dict[tuple[Address, Address], Device]] = {}  # paths from one to another
         self._tap: Final = tap
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -137,6 +139,8 @@ class Driver:
                 if device.is_ours(packet):
                     if self._tap is not None:
                         self._tap(packet[start:])
+                    if len(self._queues) > 1:
+                        self._note_crossing(device, packet, start)
                     host.receive(packet, now, device.checked, start)
         except DeviceGone as error:
             gone = error
@@ -206,7 +210,7 @@ class Driver:
 
     def _send(self, outgoing: Outgoing) -> None:
         """Hand a packet to its device, or to the queue in front of it, which loses what it cannot hold."""
-        device = self._routes.get(read_source(outgoing.header))
+        device = self._find_route(outgoing)
         if device is None:
             return
         for packet in device.fit(outgoing):
@@ -222,6 +226,23 @@ class Driver:
             elif not self._write(device, packet) and device in self._queues and self._loop is not None:
                 queue.append(packet)
                 self._loop.add_writer(device.fileno(), self._drain, device)
+
+    def _find_route(self, outgoing: Outgoing) -> Device | None:
+        """The device of the packet's source, or the one by which its destination talks to that."""
+        source = read_source(outgoing.header)
+        if self._crossings:
+            device = self._crossings.get((source, read_destination(outgoing.header)))
+            if device is not None and device in self._queues:
+                return device
+        return self._routes.get(source)
+
+    def _note_crossing(self, device: Device, packet: bytes, start: int) -> None:
+        """A packet came by another device than that of its destination: so do the answers go."""
+        destination = read_destination(packet, start)
+        if destination not in device.addresses:
+            if len(self._crossings) >= CROSSINGS:
+                self._crossings.clear()
+            self._crossings[destination, read_source(packet, start)] = device
 
     def _drain(self, device: Device) -> None:
         """A device that was full takes packets again."""
@@ -256,8 +277,11 @@ class Driver:
         if device not in self._queues:
             return
         self._unplug(device)
-        for flow in list(self.flows.values()):
-            if flow.local in device.addresses:
+        for address in device.addresses:
+            if self.host.interfaces.has(address):
+                self.host.remove_address(address, self.clock())  # other subflows go on, or others may come
+        for handle, flow in list(self.flows.items()):
+            if flow.local in device.addresses and not (self._queues and self.host.status(handle).multipath):
                 flow.fail(error)
         if not self._queues:
             self.lost = error

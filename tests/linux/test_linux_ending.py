@@ -239,7 +239,7 @@ def test_join_is_refused(lab: Lab, talk: Any) -> None:
         assert report["error"] is None
         assert report["mptcp"]
 
-    talk(lab, main)
+    talk(lab, main, Choices(subflows=1))
     counters = lab.counters()
     assert counters["MPTcpExtMPJoinSynTx"] >= 1
     assert counters["MPTcpExtMPJoinSynAckRx"] == 0

@@ -18,7 +18,7 @@ from mptcp.wire.options import Option
 def abort(control: Control, error: str, now: Micros) -> None:
     """The application gives up: by an acknowledgment with MP_FASTCLOSE (A), or by RSTs with it (R).
 
-    What plain TCP says with a RST. [R8684-3.5-02] [R8684-E-07]
+    What plain TCP says with a RST. [R8684-3.5-02] [R8684-E-07] [R8684-2.6-02]
     """
     if control.state is State.M_CLOSED or control.state is State.FASTCLOSE_WAIT:
         return

@@ -1,4 +1,8 @@
-"""ADD_ADDR, REMOVE_ADDR, MP_PRIO, and what the path manager makes of them (RFC 8684 §3.4, §3.3.8)."""
+"""ADD_ADDR, REMOVE_ADDR, MP_PRIO, and what the path manager makes of them (RFC 8684 §3.4, §3.3.8).
+
+The Address ID is what links the three with MP_JOIN [R8684-3.4.1-04], whatever addresses a NAT shows
+[R8684-3.2-07]. Each is information: what becomes of it is the receiver's choice [R8684-3.9.3-06].
+"""
 
 from mptcp.connection.book import Local, Remote
 from mptcp.connection.control import Branch, Control, Mode
@@ -63,6 +67,9 @@ def refresh(control: Control, local_id: int, remote_id: int) -> None:
 def remove_local(control: Control, address: Address, now: Micros) -> None:
     """An address of ours is gone: the peer is told, and its subflows end [R8684-3.4.2-01] [R8684-3.4.2-04].
 
+    Or the caller wishes it so, while it still works [R8684-3.4.2-03]; to end a subflow alone, there is
+    FIN [R8684-3.4.2-16].
+
     Also where no subflow used it, if it was announced [R8684-3.4.2-02].
     """
     book = control.book
@@ -101,7 +108,10 @@ def tell_removed(control: Control, now: Micros) -> None:
 
 
 def set_priority(control: Control, address: Address, is_backup: bool, now: Micros) -> None:
-    """Subflows from this address are to be backups from now on, or no more [R8684-3.3.8-05]."""
+    """Subflows from this address are to be backups from now on, or no more [R8684-3.3.8-05].
+
+    To drain them before the address goes, say [R8684-3.4.2-11]; the peer need not heed it [R8684-3.3.8-07].
+    """
     local_id = find_local_id(control, address)
     if local_id >= 0:
         control.book.locals[local_id].is_backup = is_backup
@@ -143,7 +153,11 @@ def is_long(option: Option) -> bool:
 
 
 def announce(control: Control, now: Micros) -> None:
-    """ADD_ADDR for those addresses of ours whose time has come [R8684-3.4.1-01] [R8684-3.4.1-21]."""
+    """ADD_ADDR for those addresses of ours whose time has come [R8684-3.4.1-01] [R8684-3.4.1-21].
+
+    Private ones as well [R8684-3.4.1-22]: a join of somebody else's fails by its token [R8684-3.4.1-23].
+    It is said again until it is echoed [R8684-3.4.1-09].
+    """
     for address_id, local in control.book.locals.items():
         if local.announce_at > now:
             continue
@@ -191,7 +205,9 @@ def take_option(control: Control, branch: Branch, option: Option, now: Micros) -
 def take_announcement(control: Control, branch: Branch, option: AddAddr, now: Micros) -> None:
     """ADD_ADDR: dropped unless its HMAC is right [R8684-3.4.1-17]; else it is echoed, used or not.
 
-    [R8684-3.4.1-20] As often as it comes: the echo may have been lost.
+    Nobody in between makes one, or alters it [R8684-3.4.1-16]. The journal may feed whoever looks for
+    intruders [R8684-3.4.2-13]. The echo has no HMAC [R8684-2.3-02] [R8684-E-06], and goes as often as
+    the option comes [R8684-3.4.1-20]: it may have been lost.
     """
     address_id, address, port = option.address_id, option.address, option.port
     hmac = compute_add_addr_hmac(control.remote_key, control.local_key, address_id, address, port)
@@ -211,6 +227,8 @@ def take_address(
     control: Control, branch: Branch, address_id: int, address: Address, port: Port | None
 ) -> None:
     """An address of the peer: kept, if there is room, and worth an attempt [R8684-3.4.1-25].
+
+    Also one of a family that we have no address of: one may come [R8684-3.4.1-10].
 
     Without a port it is that of the subflow which brought the news [R8684-3.4.1-12].
     """
@@ -252,7 +270,10 @@ def take_removal(control: Control, address_id: int, now: Micros) -> None:
 
 
 def take_life(branch: Branch) -> None:
-    """Something came: the peer is there [R8684-3.4.2-08], and signals are no more in a row."""
+    """Something came: the peer is there [R8684-3.4.2-08], and signals are no more in a row.
+
+    Whoever removed the address may end the path [R8684-3.4.2-10].
+    """
     branch.in_row = 0
     branch.signal_at = NEVER
     if branch.checks > 0:
@@ -333,7 +354,7 @@ def compute_facts(control: Control, now: Micros) -> Facts:
     for branch in control.branches:
         if not branch.is_lost:
             live += 1
-            if not branch.is_closing and branch.subflow.tcb.state is not SubflowState.CLOSED:
+            if is_taken(control, branch):
                 taken.append((branch.local_id, branch.remote_id))
     resting = tuple([pair for pair, until in book.rests.items() if until > now])
     room = control.choices.subflows - live
@@ -341,6 +362,18 @@ def compute_facts(control: Control, now: Micros) -> Facts:
     if not is_open or book.failures >= control.choices.failed_joins:
         room = 0
     return Facts(control.is_initiator, places, remotes, tuple(taken), resting, room, book.was_joined)
+
+
+def is_taken(control: Control, branch: Branch) -> bool:
+    """Whether a subflow stands for its pair of addresses; not if the peer names another port by now.
+
+    [R8684-3.4.1-27]
+    """
+    tcb = branch.subflow.tcb
+    if branch.is_closing or tcb.state is SubflowState.CLOSED:
+        return False
+    remote = control.book.remotes.get(branch.remote_id)
+    return not branch.opened_here or remote is None or remote.port == tcb.remote_port
 
 
 def is_initial(control: Control, remote: Remote) -> bool:

@@ -88,7 +88,9 @@ def find_objection(control: Control, four: FourTuple) -> str:
 def refuse(segment: Segment, is_known: bool) -> Segment | None:
     """The RST for a joining SYN; its MP_TCPRST says whether the token is known or the wish is not granted.
 
-    [R8684-3.2-24] [R8684-3.2-14] [R8684-3.2-25] [R8684-3.6-14] [R8684-3.8-01]
+    [R8684-3.2-24] [R8684-3.2-14] [R8684-3.2-25] [R8684-3.6-14] [R8684-3.8-01] A SYN whose MP_JOIN was
+    taken out does not come here: a listener takes it for another connection, or TCP refuses it
+    [R8684-3.2-32].
     """
     reset = compute_reset(segment)
     if reset is None:

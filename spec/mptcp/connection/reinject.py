@@ -88,8 +88,9 @@ def hand_over(control: Control, now: Micros) -> None:
 def lose(control: Control, branch: Branch, now: Micros) -> None:
     """A subflow is over, in whatever way: what it had in flight is dropped there [R8684-3.3.6-09].
 
-    The pair of addresses rests for a while, longer each time; after a join that failed, until the peer
-    announces the address again [R8684-3.4.1-24] [R8684-3.9.3-05], unless no other subflow is left.
+    The pair of addresses rests for a while, longer each time [R8684-3.9.3-07] [R8684-3.9.2-04]; after a
+    join that failed, until the peer announces the address again [R8684-3.4.1-24] [R8684-3.9.3-05], unless
+    no other subflow is left.
     """
     branch.is_lost = True
     branch.check_at = NEVER

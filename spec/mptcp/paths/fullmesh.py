@@ -15,7 +15,8 @@ class FullMesh(PathManager):
     """Every local address with every remote one, up to the limit; announced is what may be.
 
     The initiator opens them [R8684-3.2-01]. The other side joins only addresses that were announced to
-    it and that nothing comes from, one subflow each: whoever announces asks for it [R8684-2.3-01].
+    it and that nothing comes from, one subflow each: whoever announces asks for it [R8684-2.3-01]
+    [R8684-3.4-04]. Both ways there are to another path [R8684-3.4-01].
     """
 
     FIELDS = ()

@@ -85,6 +85,7 @@ def test_better_path_grows_as_tcp_would() -> None:
 
 
 @pytest.mark.clause("R6356-1-04", "R6356-3-01", "R6356-3-09")
+@pytest.mark.clause("R8684-3.3.7-02")
 def test_a_loss_is_its_own() -> None:
     """Slow start, loss and timeout are RFC 5681's, and change nobody else's window."""
     one, other = make(40, 20 * MILLISECOND), make(40, 20 * MILLISECOND)

@@ -10,10 +10,10 @@ from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.values import Address, Port
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, Prio, RemoveAddr
 from mptcp.wire.dss import Dss
-from mptcp.wire.handshake import JoinSyn
+from mptcp.wire.handshake import HMAC_SHA256, CapableSynAck, JoinSyn
 from mptcp.wire.options import Timestamps
 from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
-from mptcp_model.dialogue import HOST_IPV4, PEER_IPV4, DataSignal, Peer, User
+from mptcp_model.dialogue import HOST_IPV4, PEER_IPV4, PEER_IPV6, DataSignal, Dialogue, Peer, User
 from mptcp_model.joins import announce, be_joined, join
 from mptcp_model.situations import PEER_OPTIONS, established, established_actively
 
@@ -50,6 +50,7 @@ def find(one: Segment, kind: type[Any]) -> Any:
 @pytest.mark.parametrize("port", [0, 8_080])
 @pytest.mark.parametrize("address", [OURS, OURS_IPV6], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("timestamps", [True, False])
+@pytest.mark.clause("R8684-E-06")
 def test_announcement(address: Address, port: int, timestamps: bool) -> None:
     """On an acknowledgment of its own, signed; with IPv6, port and timestamps it just fits."""
     options = (*PEER_OPTIONS, Timestamps(7, 0)) if timestamps else PEER_OPTIONS
@@ -178,6 +179,7 @@ def test_announcement_comes_again() -> None:
 
 @pytest.mark.clause("R8684-3.4.1-17", "R8684-3.4.1-16", "R8684-5-01")
 @pytest.mark.parametrize("flaw", ["HMAC", "ID", "address", "port"])
+@pytest.mark.clause("R8684-3.4.2-13")
 def test_announcement_is_forged(flaw: str) -> None:
     """Neither echo nor SYN: whoever does not know the keys announces nothing (RFC 7430 §2)."""
     user, peer = established_actively(multipath=True)
@@ -193,6 +195,37 @@ def test_announcement_is_forged(flaw: str) -> None:
     peer.expects_nothing(until=10 * SECOND)
     assert peer.dialogue.strays == []
     user.hears_nothing()
+    assert any(note.rule == "ADD_ADDR with a wrong HMAC" for note in peer.dialogue.journal.notes)
+
+
+@pytest.mark.clause("R8684-3.4.1-10", "R8684-3.4-05")
+def test_announcement_for_later() -> None:
+    """An address of a family that we have none of: once we have, it is joined."""
+    story = Dialogue(addresses=(HOST_IPV4,))
+    story.user.connects(PEER_IPV4, local=HOST_IPV4)
+    peer = story.meets(PEER_IPV4, 80, HOST_IPV4, 40_000)
+    peer.expects(SYN)
+    peer.sends(SYN | ACK, options=[*PEER_OPTIONS, CapableSynAck(1, HMAC_SHA256, peer.key)])
+    peer.sends(ACK, options=[DataSignal(ack=1)])
+    peer.sends(ACK, options=[announce(peer, 3, PEER_IPV6)])
+    assert story.strays == []
+    story.user.host.add_address(OURS_IPV6, 0)
+    story.settle()
+    assert [one.destination for one in story.strays] == [PEER_IPV6]
+
+
+@pytest.mark.clause("R8684-3.4.1-27")
+def test_announcement_with_another_port() -> None:
+    """The same address at another port is another place to join."""
+    user, peer = established_actively(multipath=True)
+    peer.sends(ACK, options=[DataSignal(ack=1)])
+    other = peer.dialogue.meets(THEIRS, 80, HOST_IPV4, 40_000)
+    peer.sends(ACK, options=[announce(peer, 3, THEIRS)])
+    be_joined(other, peer, 3)
+    third = peer.dialogue.meets(THEIRS, 81, HOST_IPV4, 40_000)
+    peer.sends(ACK, options=[announce(peer, 3, THEIRS, 81)])
+    be_joined(third, peer, 3)
+    assert [one.remote_port for one in user.host.status(user.connection).subflows] == [80, 80, 81]
 
 
 @pytest.mark.clause("R8684-3.4.1-26", "R8684-3.4.1-28", "R8684-3.4.1-05")
@@ -220,6 +253,7 @@ def test_announcement_of_who_has_joined() -> None:
 
 
 @pytest.mark.clause("R8684-3.4.1-22", "R8684-3.4.1-23")
+@pytest.mark.clause("R8684-3.9.3-06")
 def test_announcement_of_no_use() -> None:
     """Not the address of one host: echoed, and not called."""
     _, peer = established_actively(multipath=True)
@@ -262,6 +296,7 @@ def test_removal_of_a_dead_path() -> None:
 
 
 @pytest.mark.clause("R8684-3.4.2-08", "R8684-3.4.2-09", "R8684-3.4.2-10")
+@pytest.mark.clause("R8684-3.4.1-08")
 def test_removal_of_a_live_path() -> None:
     """It answers: it is kept, but nothing new goes to that address."""
     user, first = established_actively(multipath=True)
@@ -292,6 +327,7 @@ def test_removal_of_nobody() -> None:
 
 
 @pytest.mark.clause("R8684-3.4.2-05", "R8684-3.4.2-07", "R8684-3.2-08")
+@pytest.mark.clause("R8684-3.4.1-04", "R8684-3.2-10")
 def test_removal_of_several() -> None:
     """One option, two IDs, the first address among them: each is asked."""
     _, first, other = two()

@@ -41,6 +41,7 @@ def meet(**choices: Any) -> tuple[User, Peer, Peer]:
 @pytest.mark.clause("R8684-3.2-01", "R8684-3.2-03", "R8684-3.2-04", "R8684-3.2-05", "R8684-3.2-06")
 @pytest.mark.clause("R8684-3.9.1-01", "R8684-3.9.1-02", "R8684-3.9.1-03", "R8684-3.4-01", "R8684-3.4-02")
 @pytest.mark.clause("R8684-3.2-19", "R8684-3.2-20", "R8684-3.2-21", "R8684-3.2-23")
+@pytest.mark.clause("R8684-3.9.1-04")
 def test_join() -> None:
     """From the same port to the same port, with the peer's token and an ID of our own; data waits."""
     user, first, other = meet()
@@ -127,6 +128,7 @@ def test_join_is_refused() -> None:
 
 
 @pytest.mark.clause("R8684-3.2-12", "R8684-2.5-01")
+@pytest.mark.clause("R8684-3.9.2-01")
 def test_both_flags_b() -> None:
     """Each side asks for itself: ours is the address's, and theirs is no echo."""
     user, first = established_actively(multipath=True)
@@ -187,6 +189,7 @@ def test_no_more_than_there_may_be() -> None:
 
 
 @pytest.mark.clause("R8684-3.5-01", "R8684-3.9.3-07")
+@pytest.mark.clause("R8684-3.9.2-04")
 def test_pair_is_tried_again() -> None:
     """A subflow that was there and ended is opened again, after a rest."""
     user, _, other = meet(timestamps=False)

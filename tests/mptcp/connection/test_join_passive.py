@@ -33,6 +33,7 @@ def meet(**choices: Any) -> tuple[User, Peer, Peer]:
 @pytest.mark.clause(
     "R8684-3.2-02", "R8684-3.2-13", "R8684-3.2-16", "R8684-3.2-18", "R8684-3.2-23", "R8684-3.2-29"
 )
+@pytest.mark.clause("R8684-3.2-35")
 def test_join() -> None:
     """SYN, SYN/ACK with part of an HMAC, ACK with the other side's: a fourth packet, and it is a subflow."""
     user, first, other = meet()
@@ -138,6 +139,7 @@ def test_syn_comes_again() -> None:
 
 
 @pytest.mark.clause("R8684-3.2-12", "R8684-3.3.8-03", "R8684-3.3.8-06", "R8684-2.5-01")
+@pytest.mark.clause("R8684-3.3.8-08")
 def test_backup_of_the_peer() -> None:
     """Flag B: nothing goes there while another subflow is usable; when that is gone, all does."""
     user, first, other = meet()
@@ -147,6 +149,8 @@ def test_backup_of_the_peer() -> None:
     user.writes(bytes(200_000))
     assert len(first.skips()) >= 10
     other.expects_nothing()
+    other.sends(ACK, text=b"yet it sends", options=[DataSignal(ack=1, dsn=1, ssn=1, length=12)])
+    user.hears(Readable)  # it spoke of our direction
     first.sends(RST)
     user.hears(SubflowClosed)
     assert sum(one.text_length for one in other.skips()) > 10_000
