@@ -23,7 +23,7 @@ class News(Enum):
     MISTAKE = "mistake"  # nothing had been lost
 
 
-PHASES: Final[dict[Phase, dict[News, Phase]]] = {
+TRANSITIONS: Final[dict[Phase, dict[News, Phase]]] = {
     Phase.OPEN: {
         News.LOSS: Phase.FAST,
         News.TIMEOUT: Phase.SLOW,

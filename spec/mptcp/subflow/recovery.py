@@ -7,7 +7,7 @@ duplicates are counted, and NewReno recovers.
 from mptcp.parameters import DUPLICATE_ACK_THRESHOLD
 from mptcp.subflow import rack, spurious
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
-from mptcp.subflow.phase import PHASES, Episode, News, Phase
+from mptcp.subflow.phase import TRANSITIONS, Episode, News, Phase
 from mptcp.subflow.reduction import compute_sendable
 from mptcp.subflow.timers import start_retransmission
 from mptcp.values import Micros
@@ -16,7 +16,7 @@ from mptcp.values import Micros
 def turn(tcb: Control, news: News, now: Micros) -> None:
     """The one place that writes ``phase``."""
     before = tcb.phase
-    tcb.phase = PHASES[before][news]
+    tcb.phase = TRANSITIONS[before][news]
     tcb.journal.note(now, tcb.name, news.value, before.value + " -> " + tcb.phase.value)
     tcb.rack.tlp_end_seq = -1  # [R8985-7.1-01]
     tcb.tlp_now = False
