@@ -67,6 +67,7 @@ choices = st.builds(
     timestamps=st.booleans(),
     sack=st.booleans(),
     rack=st.booleans(),
+    frto=st.booleans(),
     congestion=st.sampled_from([NEWRENO, CUBIC]),
     delayed_ack=st.sampled_from([0, 40 * MILLISECOND]),
     nagle=st.booleans(),

@@ -327,6 +327,7 @@ def choices(draw: st.DrawFn) -> Choices:
         timestamps=draw(st.booleans()),
         sack=draw(st.booleans()),
         rack=draw(st.booleans()),
+        frto=draw(st.booleans()),
         congestion=draw(st.sampled_from([NEWRENO, CUBIC])),
         minimum_rto=draw(st.sampled_from([1, 200, 1_000])) * MILLISECOND,
         syn_attempts=draw(st.integers(4, 8)),
