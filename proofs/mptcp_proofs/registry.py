@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from string import ascii_lowercase
 
 from mptcp_proofs.claims import (
+    clocks,
     headers,
     holes,
     lengths,
@@ -17,10 +18,12 @@ from mptcp_proofs.claims import (
     states,
     streams,
     walking,
+    windows,
 )
 from mptcp_proofs.theorem import Theorem
 
 TOPICS = (
+    clocks,
     headers,
     holes,
     lengths,
@@ -34,6 +37,7 @@ TOPICS = (
     states,
     streams,
     walking,
+    windows,
 )
 
 
