@@ -8,10 +8,12 @@ from mptcp.choices import Choices
 from mptcp.events import Aborted, Accepted, Established, Readable, Troubled
 from mptcp.fast_open import compute_cookie
 from mptcp.parameters import DESTINATIONS, FAST_OPEN_REST, HOUR, MILLISECOND, SECOND
+from mptcp.wire.dss import Dss
 from mptcp.wire.handshake import HMAC_SHA256, CapableSyn, CapableSynAck
 from mptcp.wire.options import FastOpen, MaximumSegmentSize, SackPermitted, Timestamps, WindowScale
 from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.dialogue import HOST_IPV4, PEER_IPV4, DataSignal, Dialogue, Peer, User
+from mptcp_model.joins import join
 from mptcp_model.situations import listening
 
 MSS = MaximumSegmentSize(1_460)
@@ -202,6 +204,29 @@ def test_multipath_listener(checksum: bool) -> None:
     peer.expects(ACK, ack=13, options=[DataSignal(ack=6)], by=SECOND)
     info = user.host.status(user.connection)
     assert info.multipath and info.checksum == checksum and info.bytes_received == 12
+
+
+@pytest.mark.clause("R8684-B.2-01", "R8684-B.3-01")
+def test_another_subflow() -> None:
+    """On a subflow that joins nothing came with the SYN: SSN 1 is its first octet, and the DSNs go on."""
+    user, peer, cookie = fast_listener(True)
+    peer.sends(SYN, text=b"request", options=[MSS, CAPABLE, FastOpen(cookie)])
+    peer.expects(SYN | ACK, ack=8)
+    user.hears(Accepted)
+    peer.sends(ACK, options=[peer.capable_ack()])
+    peer.sends(ACK, text=b" one", options=[DataSignal(ack=1, dsn=1, ssn=1, length=4)])
+    other = peer.dialogue.meets(port=41_000)
+    join(other, peer)
+    other.skips()
+    other.sends(ACK, text=b" two", options=[DataSignal(ack=1, dsn=5, ssn=1, length=4)])
+    user.dialogue.events.clear()
+    user.reads(b"request one two")
+    user.writes(b"answer")
+    peer.waits(SECOND)
+    answers = [one for one in peer.skips() + other.skips() if one.text_length]
+    assert answers
+    mapping = next(one.mapping for one in answers[0].options if isinstance(one, Dss))
+    assert mapping is not None and (mapping.dsn, mapping.ssn) == (peer.host_dsn(1), 1)
 
 
 @pytest.mark.clause("R8684-B.1-01")

@@ -143,6 +143,7 @@ class Connection(Record):
         branch.local_nonce = nonce
         local = control.book.locals.get(branch.local_id)
         branch.wants_backup = local is not None and local.is_backup
+        branch.subflow.tcb.keep_alive = control.keep_alive
         control.branches.append(branch)
         control.count += 1
 
@@ -229,6 +230,7 @@ class Connection(Record):
                 raise Refused("the DSCP is between 0 and 63")
             control.dscp = dscp
         if keep_alive is not None:
+            control.keep_alive = keep_alive
             for branch in control.branches:
                 branch.subflow.keep_alive(keep_alive, now)
 

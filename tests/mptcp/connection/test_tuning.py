@@ -10,6 +10,7 @@ from mptcp.parameters import HOUR, MILLISECOND, SECOND
 from mptcp.wire import ip
 from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.dialogue import HOST_IPV4, HOST_IPV6, PEER_IPV4, PEER_IPV6, SEED, DataSignal, User
+from mptcp_model.joins import join
 from mptcp_model.situations import established, established_actively, fin_wait_1, syn_sent
 
 RTT = 50 * MILLISECOND
@@ -141,3 +142,20 @@ def test_tuning_while_opening() -> None:
     peer.expects(ACK, seq=0, at=100 * SECOND)
     peer.sends(FIN | ACK, text=b"bye")
     user.hears(Readable)
+
+
+def test_keep_alive_on_a_later_subflow() -> None:
+    """What was set for the connection holds for subflows that join it afterwards."""
+    user, first = established(multipath=True, keep_alive_idle=100 * SECOND)
+    user.host.tune(user.connection, 0, keep_alive=True)
+    other = first.dialogue.meets(port=41_000)
+    join(other, first)
+    first.dialogue.settle()
+    other.skips()
+    other.expects(ACK, seq=0, length=0, at=100 * SECOND)
+    user.host.tune(user.connection, 100 * SECOND, keep_alive=False)
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    other.sends(ACK, options=[DataSignal(ack=1)])
+    first.skips()
+    other.expects_nothing(until=HOUR)
+    first.expects_nothing(until=HOUR)
