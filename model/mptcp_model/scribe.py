@@ -35,7 +35,7 @@ from mptcp.wire.options import (
 )
 from mptcp.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Segment
 from mptcp_model.decoding.conversation import Conversation, Reading
-from mptcp_model.decoding.proofs import Note
+from mptcp_model.decoding.proofs import Facts
 from mptcp_model.decoding.records import End
 
 FLAG_NAMES: Final = (
@@ -79,8 +79,8 @@ class Scribe:
         if reading.acknowledgment is not None:
             words.append(f"ack {reading.acknowledgment}")
         words.append(f"win {segment.window}")
-        notes = {id(note.option): note for note in reading.notes}
-        options = [spell(option, notes.get(id(option))) for option in segment.options]
+        notes = {id(option): facts for option, facts, _ in reading.notes}
+        options = [spell(option, notes.get(id(option), {})) for option in segment.options]
         spelled = ", ".join(word for word in options if word)
         return " ".join(words) + (f" <{spelled}>" if spelled else "")
 
@@ -91,36 +91,36 @@ class Scribe:
 def get_numbers(reading: Reading) -> Numbers:
     """The numbers of a reading; a Data ACK as it is where the key was not seen."""
     data_ack: int | None = None
-    for note in reading.notes:
-        if isinstance(note.option, Dss) and note.option.ack is not None:
-            data_ack = get_offset(note, "data_ack_offset", note.option.ack.number)
+    for option, facts, _ in reading.notes:
+        if isinstance(option, Dss) and option.ack is not None:
+            data_ack = get_offset(facts, "data_ack_offset", option.ack.number)
     return Numbers(reading.sequence, reading.acknowledgment, reading.data, data_ack)
 
 
-def get_offset(note: Note, name: str, number: int) -> int:
+def get_offset(facts: Facts, name: str, number: int) -> int:
     """A number of an option counted from 0, or as it is where that cannot be."""
-    offset = note.facts[name]
+    offset = facts[name]
     return offset if isinstance(offset, int) else number
 
 
-def spell(option: Option, note: Note | None) -> str:
+def spell(option: Option, facts: Facts) -> str:
     """One option, short; "" for padding."""
-    if note is not None and isinstance(option, Dss):
-        return spell_dss(option, note)
-    if note is not None and isinstance(option, Fail):
-        return f"MP_FAIL(at {get_offset(note, 'dsn_offset', option.dsn)})"
+    if isinstance(option, Dss):
+        return spell_dss(option, facts)
+    if isinstance(option, Fail):
+        return f"MP_FAIL(at {get_offset(facts, 'dsn_offset', option.dsn)})"
     return spell_option(option)
 
 
-def spell_dss(dss: Dss, note: Note) -> str:
+def spell_dss(dss: Dss, facts: Facts) -> str:
     """A DSS in data offsets: what it acknowledges, and ``dsn+length@ssn``."""
     words = []
     if dss.ack is not None:
-        ack = get_offset(note, "data_ack_offset", dss.ack.number)
+        ack = get_offset(facts, "data_ack_offset", dss.ack.number)
         words.append(f"ack {ack}" if dss.ack.wide else f"ack32 {ack}")
     if dss.mapping is not None:
         mapping = dss.mapping
-        start = get_offset(note, "dsn_offset", mapping.dsn)
+        start = get_offset(facts, "dsn_offset", mapping.dsn)
         words.append(f"map{'' if mapping.wide else '32'} {start}+{mapping.length}@{mapping.ssn}")
         if mapping.checksum is not None:
             words.append(f"sum {mapping.checksum:04x}")

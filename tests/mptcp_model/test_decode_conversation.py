@@ -73,7 +73,7 @@ def find_faults(sights: list[Sight]) -> list[str]:
         if isinstance(reading, Malformed):
             wrong.append(str(reading))
         else:
-            wrong += [note.fault for note in reading.notes if note.fault]
+            wrong += [note[2] for note in reading.notes if note[2]]
             for one in reading.sums:
                 if not one.valid:
                     size, start = one.mapped.length, one.mapped.dsn
@@ -88,7 +88,7 @@ def test_all_faults_and_no_others(path: Path) -> None:
     assert find_faults(sights) == WRONG.get(path.stem, [])
     readings = [reading for _, _, reading, _ in sights if isinstance(reading, Reading)]
     assert len(readings) == len(sights) > 0
-    facts = [note.facts["valid"] for reading in readings for note in reading.notes if "valid" in note.facts]
+    facts = [note[1]["valid"] for reading in readings for note in reading.notes if "valid" in note[1]]
     assert None not in facts
     connections = {reading.place.subflow.connection.number: reading for reading in readings}
     if path.stem in SUBFLOWS:
@@ -231,8 +231,8 @@ def test_proofs(option: Option, fault: str) -> None:
     talk = Talk()
     talk.open()
     (note,) = talk.say("A", ACK, 1, 1, option).notes
-    assert note.fault.startswith(fault) and bool(note.fault) == bool(fault)
-    assert note.facts.get("valid", not fault) == (not fault)
+    assert note[2].startswith(fault) and bool(note[2]) == bool(fault)
+    assert note[1].get("valid", not fault) == (not fault)
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -246,15 +246,15 @@ def test_joins(version: int) -> None:
     proof_a = compute_join_hmac(KEY_A, KEY_B, one, two, version)
     proof_b = compute_join_hmac(KEY_B, KEY_A, two, one, version)
     syn = talk.say("A", SYN, 0, 0, JoinSyn(False, 1, token, one), start=C)
-    assert (syn.place.subflow.number, syn.notes[0].facts) == (2, {"connection": 1, "valid": True})
+    assert (syn.place.subflow.number, syn.notes[0][1]) == (2, {"connection": 1, "valid": True})
     answer = talk.say("B", SYN | ACK, 0, 1, JoinSynAck(False, 0, proof_b[:8], two), start=C)
     ack = talk.say("A", ACK, 1, 1, JoinAck(proof_a[:20]), start=C)
-    assert [one.notes[0].facts["valid"] for one in (answer, ack)] == [True, True]
+    assert [one.notes[0][1]["valid"] for one in (answer, ack)] == [True, True]
     bad = talk.say("A", ACK, 1, 1, JoinAck(proof_b[:20]), start=C)
-    assert bad.notes[0].fault == f"the HMAC should be {proof_a[:20].hex()}"
+    assert bad.notes[0][2] == f"the HMAC should be {proof_a[:20].hex()}"
     talk.port += 1
     stranger = talk.say("A", SYN, 0, 0, JoinSyn(False, 1, token ^ 1, one), start=C)
-    assert stranger.notes[0].fault == "the token is of no connection seen here"
+    assert stranger.notes[0][2] == "the token is of no connection seen here"
     assert stranger.place.subflow.connection.number == 2
 
 
@@ -283,7 +283,7 @@ def test_options_of_version_0() -> None:
     ]
     reading = list(look(frames, talk.conversation))[-1][2]
     assert isinstance(reading, Reading)
-    assert [note.option for note in reading.notes] == [AddAddrV0(3, C, None), PrioV0(True, 3)]
+    assert [note[0] for note in reading.notes] == [AddAddrV0(3, C, None), PrioV0(True, 3)]
 
 
 def test_from_the_middle() -> None:
@@ -293,12 +293,12 @@ def test_from_the_middle() -> None:
         "A", ACK, 700, 900, Dss(DataAck(5, True), Mapping(9, True, 700, 3, 1, False)), text=b"abc"
     )
     assert (reading.sequence, reading.acknowledgment, reading.data) == (1, 1, None)
-    assert reading.notes[0].facts == {"data_ack_offset": None, "dsn_offset": None}
+    assert reading.notes[0][1] == {"data_ack_offset": None, "dsn_offset": None}
     for option in (AddAddr(1, C, 80, bytes(8)), FastClose(KEY_B), JoinAck(bytes(20))):
         (note,) = talk.say("A", ACK, 703, 900, option).notes
-        assert (note.facts, note.fault) == ({"valid": None}, "")
+        assert (note[1], note[2]) == ({"valid": None}, "")
     syn = talk.say("A", SYN, 0, 0, JoinSyn(False, 1, 7, b"nonc"), start=C)
-    assert syn.notes[0].facts == {"connection": None, "valid": None}
+    assert syn.notes[0][1] == {"connection": None, "valid": None}
 
 
 def test_an_answer_comes_first() -> None:

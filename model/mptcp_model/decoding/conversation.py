@@ -4,7 +4,7 @@
     place = conversation.find(segment)
     reading = conversation.read(place, segment)
 
-A connection is kept as long as one of its subflows is; a subflow until it is closed and 1,000 others were
+A connection is kept as long as one of its subflows is; a subflow until it is closed and 256 others were
 closed after it. So memory follows how many connections are open at a time.
 """
 
@@ -17,13 +17,13 @@ from mptcp.values import Address, Port, Text
 from mptcp.wire.dss import Dss, Mapping
 from mptcp.wire.endings import Fail
 from mptcp.wire.handshake import CapableData, JoinSyn
-from mptcp.wire.options import Option, WindowScale
+from mptcp.wire.options import NOP, Option, WindowScale
 from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
 from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note, check, check_join
 from mptcp_model.decoding.records import Connection, Direction, End, Host, Mapped, Subflow
 from mptcp_model.decoding.sums import Unfinished
 
-KEPT_CLOSED: Final = 1_000
+KEPT_CLOSED: Final = 256
 """Closed subflows that are remembered, for stragglers and for joins after the last subflow broke."""
 
 KEPT_UNFINISHED: Final = 64
@@ -164,6 +164,8 @@ class Conversation:
                 other.early = max(0, acknowledgment - 1)
         notes = []
         for option in segment.options:
+            if option is NOP:
+                continue
             kind = type(option)
             if kind is Dss:
                 notes.append(read_dss(place, option))  # type: ignore[arg-type]
@@ -194,7 +196,7 @@ class Conversation:
         subflow, direction, other = place
         connection = subflow.connection
         if isinstance(option, Fail):
-            return Note(option, {"dsn_offset": count_data(other.host, option.dsn, True)})
+            return option, {"dsn_offset": count_data(other.host, option.dsn, True)}, ""
         if isinstance(option, JoinSyn):
             known = self.tokens.get(option.token, (None, 0))[0]
             number = connection.number if known is connection else None
@@ -249,7 +251,7 @@ def read_dss(place: Place, option: Dss) -> Note:
             if not is_plausible(direction.host, offset) or (first and offset != 1):
                 fault = "the DSN does not count from the IDSN of the key"
             keep(direction, mapping, offset)
-    return Note(option, facts, fault)
+    return option, facts, fault
 
 
 def keep(direction: Direction, mapping: Mapping, dsn: int) -> None:
@@ -258,9 +260,9 @@ def keep(direction: Direction, mapping: Mapping, dsn: int) -> None:
     size = length - 1 if mapping.fin else length
     ssn = compute_offset_32(-direction.early, relative, direction.highest)
     if size > 0 or length == 0:
-        mapped = Mapped(ssn, dsn, size if length else FOREVER)
-        if not direction.mappings or direction.mappings[-1] != mapped:
-            direction.mappings.append(mapped)
+        covered = size if length else FOREVER
+        if not direction.mappings or direction.mappings[-1] != (ssn, dsn, covered):
+            direction.mappings.append(Mapped(ssn, dsn, covered))
     idsn = direction.host.idsn
     if checksum is not None and length > 0 and idsn is not None:
         one = Unfinished(ssn, size, compute_wire_64(idsn, dsn), dsn, relative, length, checksum)

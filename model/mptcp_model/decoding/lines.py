@@ -26,7 +26,7 @@ from mptcp.wire.segment import SYN
 from mptcp_model.decoding.captures import SECOND, Nanos
 from mptcp_model.decoding.conversation import Reading, Sum
 from mptcp_model.decoding.names import NAMES, name_address, name_end
-from mptcp_model.decoding.proofs import MULTIPATH, Note
+from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note
 from mptcp_model.decoding.sights import Sight
 from mptcp_model.scribe import FLAG_NAMES, letters, spell_tcp
 
@@ -141,13 +141,14 @@ class Lines:
 
     def tell_note(self, note: Note) -> str:
         """An option with its fields, and whether it proves what it should."""
-        name = self._paint("bold cyan", f"{NAMES[type(note.option)]:12} ")
-        words = spell(note)
-        if note.fault:
+        option, facts, fault = note
+        name = self._paint("bold cyan", f"{NAMES[type(option)]:12} ")
+        words = spell(option, facts)
+        if fault:
             self.faults += 1
-            return f"{INDENT}{name}{words} {self._paint('bold red', f'✗ {note.fault}')}"
-        if "valid" in note.facts:
-            valid = note.facts["valid"]
+            return f"{INDENT}{name}{words} {self._paint('bold red', f'✗ {fault}')}"
+        if "valid" in facts:
+            valid = facts["valid"]
             words += self._paint("green", " ✓") if valid else self._paint("yellow", " (cannot be checked)")
         return INDENT + name + words
 
@@ -181,15 +182,14 @@ def spell_flags(flags: int) -> str:
 # -- options in words -----------------------------------------------------------------------------
 
 
-def spell(note: Note) -> str:
+def spell(option: Option, facts: Facts) -> str:
     """All fields of an option of MPTCP, and what they stand for."""
-    option = note.option
     if isinstance(option, Dss):
-        return spell_dss(option, note)
+        return spell_dss(option, facts)
     if isinstance(option, (CapableSyn, CapableSynV0, CapableSynAck, CapableAck, CapableData)):
-        return spell_capable(option, note)
+        return spell_capable(option, facts)
     if isinstance(option, JoinSyn):
-        known = note.facts["connection"]
+        known = facts["connection"]
         whose = "" if known is None else f" of connection {known}"
         return f"{spell_join(option)}, nonce {option.nonce.hex()}, token {option.token:08x}{whose}"
     if isinstance(option, JoinSynAck):
@@ -198,17 +198,17 @@ def spell(note: Note) -> str:
         return f"HMAC {option.hmac.hex()}"
     if isinstance(option, (AddAddr, AddAddrEcho, AddAddrV0)):
         return spell_address(option)
-    return spell_rest(option, note)
+    return spell_rest(option, facts)
 
 
-def spell_dss(option: Dss, note: Note) -> str:
+def spell_dss(option: Dss, facts: Facts) -> str:
     """What it acknowledges and maps, by offset and as it stands on the wire."""
     words = []
     ack, mapping = option.ack, option.mapping
     if ack is not None:
-        words.append(f"Data ACK {spell_number(ack.number, ack.wide, note.facts['data_ack_offset'])}")
+        words.append(f"Data ACK {spell_number(ack.number, ack.wide, facts['data_ack_offset'])}")
     if mapping is not None:
-        words.append(f"DSN {spell_number(mapping.dsn, mapping.wide, note.facts['dsn_offset'])}")
+        words.append(f"DSN {spell_number(mapping.dsn, mapping.wide, facts['dsn_offset'])}")
         words.append(f"SSN {mapping.ssn}")
         words.append(f"length {mapping.length}" if mapping.length else "length 0: infinite mapping")
         if mapping.checksum is not None:
@@ -225,15 +225,15 @@ def spell_number(number: int, wide: bool, offset: int | str | bool | None) -> st
 
 
 def spell_capable(
-    option: CapableSyn | CapableSynV0 | CapableSynAck | CapableAck | CapableData, note: Note
+    option: CapableSyn | CapableSynV0 | CapableSynAck | CapableAck | CapableData, facts: Facts
 ) -> str:
     """MP_CAPABLE of any layout."""
     version = 0 if isinstance(option, CapableSynV0) else option.version
     words = [f"version {version}", f"flags {letters(option.flags) or 'none'}"]
     if isinstance(option, (CapableSynV0, CapableSynAck)):
-        words.append(f"key {option.key.hex()} (token {note.facts['token']}, IDSN {note.facts['idsn']})")
+        words.append(f"key {option.key.hex()} (token {facts['token']}, IDSN {facts['idsn']})")
     elif isinstance(option, (CapableAck, CapableData)):
-        token, idsn = note.facts["token"], note.facts["idsn"]
+        token, idsn = facts["token"], facts["idsn"]
         words.append(f"key {option.sender_key.hex()} (token {token}, IDSN {idsn})")
         if isinstance(option, CapableData):
             words.append(f"length {option.length}")
@@ -259,7 +259,7 @@ def spell_address(option: AddAddr | AddAddrEcho | AddAddrV0) -> str:
     return ", ".join(words)
 
 
-def spell_rest(option: Option, note: Note) -> str:
+def spell_rest(option: Option, facts: Facts) -> str:
     """Removed addresses, priorities and endings."""
     if isinstance(option, RemoveAddr):
         return f"address ID {', '.join(str(one) for one in option.ids)}"
@@ -267,7 +267,7 @@ def spell_rest(option: Option, note: Note) -> str:
         whose = f", address ID {option.address_id}" if isinstance(option, PrioV0) else ""
         return ("backup" if option.backup else "not a backup") + whose
     if isinstance(option, Fail):
-        return f"DSN {spell_number(option.dsn, True, note.facts['dsn_offset'])}"
+        return f"DSN {spell_number(option.dsn, True, facts['dsn_offset'])}"
     if isinstance(option, FastClose):
         return f"key {option.key.hex()}"
     if isinstance(option, TcpReset):

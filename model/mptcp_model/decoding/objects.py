@@ -9,9 +9,9 @@ from typing import Final
 
 from mptcp.errors import Malformed
 from mptcp.wire.dss import Dss
-from mptcp.wire.options import NoOperation, Timestamps
+from mptcp.wire.options import NOP, Timestamps
 from mptcp.wire.segment import ACK, SYN, URG
-from mptcp_model.decoding.captures import SECOND
+from mptcp_model.decoding.captures import SECOND, Nanos
 from mptcp_model.decoding.conversation import Reading
 from mptcp_model.decoding.names import name_address, spell_fields
 from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note
@@ -27,10 +27,10 @@ FLAG_LISTS: Final = [ENCODE([name for flag, name in FLAG_NAMES if octet & flag])
 def tell(sight: Sight) -> str:
     """The object of one sight, and the end of the line."""
     number, moment, reading, faults = sight
-    seconds, nanos = divmod(moment, SECOND)
+    time = spell_time(moment)
     if isinstance(reading, Malformed):
         trouble = {"offset": reading.offset, "reason": reading.reason}
-        return f'{{"frame":{number},"time":{seconds}.{nanos:09d},"malformed":{ENCODE(trouble)}}}\n'
+        return f'{{"frame":{number},"time":{time},"malformed":{ENCODE(trouble)}}}\n'
     segment, (subflow, direction, other) = reading.segment, reading.place
     flags = segment.flags
     head = direction.head
@@ -49,12 +49,20 @@ def tell(sight: Sight) -> str:
     options = tell_options(reading) if segment.options else ""
     rest = tell_rest(reading, faults) if faults or reading.sums or flags & URG else "}\n"
     return (
-        f'{{"frame":{number},"time":{seconds}.{nanos:09d},{head}"flags":{FLAG_LISTS[flags]},'
+        f'{{"frame":{number},"time":{time},{head}"flags":{FLAG_LISTS[flags]},'
         f'"sequence":{segment.sequence},"sequence_offset":{reading.sequence},'
         f'"acknowledgment":{acknowledgment},"acknowledgment_offset":{offset},'
         f'"window":{window},"window_octets":{scaled},"length":{segment.text_length},"data_offset":{data},'
         f'"options":[{options}]{rest}'
     )
+
+
+def spell_time(moment: Nanos) -> str:
+    """Seconds with nine digits behind the point."""
+    digits = str(moment)
+    if moment < SECOND:
+        digits = digits.zfill(10)
+    return f"{digits[:-9]}.{digits[-9:]}"
 
 
 def tell_head(subflow: Subflow, direction: Direction) -> str:
@@ -92,15 +100,16 @@ def tell_options(reading: Reading) -> str:
     told = []
     notes = iter(reading.notes)
     for option in reading.segment.options:
-        if isinstance(option, NoOperation):
+        if option is NOP:
             told.append('{"option":"NOP"}')
-        elif isinstance(option, Timestamps):
+            continue
+        if isinstance(option, Timestamps):
             told.append(f'{{"option":"TS","value":{option.value},"echo":{option.echo}}}')
+        elif isinstance(option, Dss):
+            _, facts, fault = next(notes)
+            told.append(tell_dss(option, facts, fault))
         elif type(option) in MULTIPATH:
-            note = next(notes)
-            told.append(
-                tell_dss(option, note.facts, note.fault) if isinstance(option, Dss) else tell_note(note)
-            )
+            told.append(tell_note(next(notes)))
         else:
             told.append(ENCODE(spell_fields(option)))
     return ",".join(told)
@@ -108,8 +117,8 @@ def tell_options(reading: Reading) -> str:
 
 def tell_note(note: Note) -> str:
     """An option of MPTCP, with what is known of it."""
-    fault = {"fault": note.fault} if note.fault else {}
-    return ENCODE(spell_fields(note.option) | note.facts | fault)
+    option, facts, fault = note
+    return ENCODE(spell_fields(option) | facts | ({"fault": fault} if fault else {}))
 
 
 def tell_dss(option: Dss, facts: Facts, fault: str) -> str:
@@ -117,11 +126,11 @@ def tell_dss(option: Dss, facts: Facts, fault: str) -> str:
     told = '{"option":"DSS"'
     ack, mapping = option.ack, option.mapping
     if ack is not None:
-        number = f"{ack.number:016x}" if ack.wide else f"{ack.number:08x}"
+        number = ack.number.to_bytes(8 if ack.wide else 4, "big").hex()
         offset = facts["data_ack_offset"]
         told += f',"data_ack":"{number}","data_ack_offset":{"null" if offset is None else offset}'
     if mapping is not None:
-        number = f"{mapping.dsn:016x}" if mapping.wide else f"{mapping.dsn:08x}"
+        number = mapping.dsn.to_bytes(8 if mapping.wide else 4, "big").hex()
         checksum = "null" if mapping.checksum is None else mapping.checksum
         offset = facts["dsn_offset"]
         told += (

@@ -1,6 +1,6 @@
 """What an option of MPTCP proves, and whether it does. RFC 8684 §3.1, §3.2, §3.4.1, §3.5."""
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from mptcp.keys import compute_add_addr_hmac, compute_join_hmac
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
@@ -26,13 +26,8 @@ Facts: TypeAlias = dict[str, int | str | bool | None]
 should, None where that cannot be known."""
 
 
-class Note(NamedTuple):
-    """An option, what is known of it, and what is wrong with it: a sentence, or nothing."""
-
-    option: Option
-    facts: Facts
-    fault: str = ""
-
+Note: TypeAlias = tuple[Option, Facts, str]
+"""An option, what is known of it, and what is wrong with it: a sentence, or nothing."""
 
 MULTIPATH: Final = frozenset(
     (CapableSyn, CapableSynV0, CapableSynAck, CapableAck, CapableData, JoinSyn, JoinSynAck, JoinAck)
@@ -69,8 +64,8 @@ def check(subflow: Subflow, direction: Direction, other: Direction, option: Opti
         return check_add_addr(direction, other, option)
     if isinstance(option, FastClose) and other.host.key is not None:
         valid = option.key == other.host.key
-        return Note(option, {"valid": valid}, "" if valid else "the key is not that of the receiver")
-    return Note(option, {"valid": None} if isinstance(option, FastClose) else {})
+        return option, {"valid": valid}, "" if valid else "the key is not that of the receiver"
+    return option, {"valid": None} if isinstance(option, FastClose) else {}, ""
 
 
 def check_join(connection: int | None, some: bool, direction: Direction, option: JoinSyn) -> Note:
@@ -80,9 +75,9 @@ def check_join(connection: int | None, some: bool, direction: Direction, option:
     """
     direction.nonce, direction.address_id = option.nonce, option.address_id
     if connection is not None:
-        return Note(option, {"connection": connection, "valid": True})
+        return option, {"connection": connection, "valid": True}, ""
     facts: Facts = {"connection": None, "valid": False if some else None}
-    return Note(option, facts, "the token is of no connection seen here" if some else "")
+    return option, facts, "the token is of no connection seen here" if some else ""
 
 
 def learn(subflow: Subflow, direction: Direction, option: Option, key: bytes, version: int) -> Note:
@@ -92,21 +87,21 @@ def learn(subflow: Subflow, direction: Direction, option: Option, key: bytes, ve
     if host.key is None or subflow.connection.version != version:
         subflow.connection.version = version
         host.learn(key, version)
-    return Note(option, {"token": f"{host.token:08x}", "idsn": f"{host.idsn:016x}"}, fault)
+    return option, {"token": f"{host.token:08x}", "idsn": f"{host.idsn:016x}"}, fault
 
 
 def check_keys(
     subflow: Subflow, direction: Direction, other: Direction, option: CapableAck | CapableData
 ) -> Note:
     """The third packet tells the sender's key and repeats the receiver's."""
-    note = learn(subflow, direction, option, option.sender_key, option.version)
+    _, facts, fault = learn(subflow, direction, option, option.sender_key, option.version)
     valid: bool | None = None
     if other.host.key is None:
         other.host.learn(option.receiver_key, option.version)
     else:
-        valid = option.receiver_key == other.host.key and not note.fault
-    fault = note.fault or ("the receiver's key is not the one that it told" if valid is False else "")
-    return Note(option, {**note.facts, "valid": valid}, fault)
+        valid = option.receiver_key == other.host.key and not fault
+    fault = fault or ("the receiver's key is not the one that it told" if valid is False else "")
+    return option, {**facts, "valid": valid}, fault
 
 
 def check_hmac(
@@ -115,17 +110,17 @@ def check_hmac(
     """Whether the sender of an MP_JOIN knows both keys."""
     own, peer, version = direction.host.key, other.host.key, subflow.connection.version
     if own is None or peer is None or direction.nonce is None or other.nonce is None:
-        return Note(option, {"valid": None})
+        return option, {"valid": None}, ""
     right = compute_join_hmac(own, peer, direction.nonce, other.nonce, 1 if version is None else version)
     valid = hmac == right[:size]
-    return Note(option, {"valid": valid}, "" if valid else f"the HMAC should be {right[:size].hex()}")
+    return option, {"valid": valid}, "" if valid else f"the HMAC should be {right[:size].hex()}"
 
 
 def check_add_addr(direction: Direction, other: Direction, option: AddAddr) -> Note:
     """Whether an address comes from a host that knows both keys."""
     own, peer = direction.host.key, other.host.key
     if own is None or peer is None:
-        return Note(option, {"valid": None})
+        return option, {"valid": None}, ""
     right = compute_add_addr_hmac(own, peer, option.address_id, option.address, option.port)
     valid = option.hmac == right
-    return Note(option, {"valid": valid}, "" if valid else f"the HMAC should be {right.hex()}")
+    return option, {"valid": valid}, "" if valid else f"the HMAC should be {right.hex()}"
