@@ -73,7 +73,7 @@ class Scribe:
     def describe(self, segment: Segment) -> str:
         """One line: flags, numbers, window, options."""
         reading = self._read(segment)
-        words = [name for flag, name in FLAG_NAMES if segment.flags & flag]
+        words = spell_flags(segment.flags)
         length = f"+{segment.text_length}" if segment.text_length else ""
         words.append(f"{reading.sequence}{length}")
         if reading.acknowledgment is not None:
@@ -205,6 +205,11 @@ def spell_rest(option: Option) -> str:
     if isinstance(option, Experimental):
         return f"MP_EXPERIMENTAL({option.octets.hex()})"
     return ""
+
+
+def spell_flags(flags: int) -> list[str]:
+    """The names of a segment's flags that are set, SYN first."""
+    return [name for flag, name in FLAG_NAMES if flags & flag]
 
 
 def letters(flags: int) -> str:

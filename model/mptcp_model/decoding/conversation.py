@@ -137,6 +137,7 @@ class Conversation:
             for host in connection.hosts:
                 if host.token is not None and self.tokens.get(host.token, (None, 0))[0] is connection:
                     del self.tokens[host.token]
+            connection.subflows.clear()  # each knows its connection: without circles it goes at once
 
     # -- what a segment says --------------------------------------------------------------------------
     def read(self, place: Place, segment: Segment, whole: bool = True) -> Reading:

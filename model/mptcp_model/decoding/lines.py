@@ -28,7 +28,7 @@ from mptcp_model.decoding.conversation import Reading, Sum
 from mptcp_model.decoding.names import NAMES, name_address, name_end
 from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note
 from mptcp_model.decoding.sights import Sight
-from mptcp_model.scribe import FLAG_NAMES, letters, spell_tcp
+from mptcp_model.scribe import letters, spell_flags, spell_tcp
 
 INDENT: Final = " " * 27  # of what belongs to a segment
 SIDES: Final = {"A": "A → B", "B": "A ← B"}
@@ -86,7 +86,7 @@ class Lines:
         segment = reading.segment
         lines = [line.strip() for line in self.tell_rest(reading, ())]
         if segment.source_port or segment.destination_port:
-            flags = spell_flags(segment.flags)
+            flags = " ".join(spell_flags(segment.flags))
             lines.insert(0, f"port {segment.source_port} → {segment.destination_port}  {flags}")
             lines[0] += f"  sequence {segment.sequence}  acknowledgment {segment.acknowledgment}"
             lines[0] += f"  window {segment.window}  {segment.text_length} octets"
@@ -125,7 +125,7 @@ class Lines:
     def tell_segment(self, reading: Reading) -> str:
         """Who to whom, flags, numbers from 0, window."""
         segment, (subflow, direction, other) = reading.segment, reading.place
-        flags = spell_flags(segment.flags)
+        flags = " ".join(spell_flags(segment.flags))
         words = [f"seq {reading.sequence}"]
         if segment.text_length:
             words[0] += f" + {segment.text_length}"
@@ -172,11 +172,6 @@ class Lines:
 def count(number: int, thing: str) -> str:
     """So many of them."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def spell_flags(flags: int) -> str:
-    """The names of the flags that are set."""
-    return " ".join(name for flag, name in FLAG_NAMES if flags & flag)
 
 
 # -- options in words -----------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from mptcp_model.decoding.names import name_address, spell_fields
 from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note
 from mptcp_model.decoding.records import Direction, Subflow
 from mptcp_model.decoding.sights import Sight
-from mptcp_model.scribe import FLAG_NAMES
+from mptcp_model.scribe import spell_flags
 
 ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
-FLAG_LISTS: Final = [ENCODE([name for flag, name in FLAG_NAMES if octet & flag]) for octet in range(256)]
+FLAG_LISTS: Final = [ENCODE(spell_flags(octet)) for octet in range(256)]
 """The list of flags for each octet."""
 
 
