@@ -1,5 +1,6 @@
 """Which connection a segment is of, its numbers from 0, and what does not hold: by captures and by hand."""
 
+import gc
 import json
 import subprocess
 from pathlib import Path
@@ -336,6 +337,21 @@ def test_memory_follows_open_connections(ending: int) -> None:
         talk.say("A", SYN, 0, 0)
         talk.say("A", RST, 1, 0)
     assert (len(talk.conversation.flows), len(talk.conversation.tokens)) == (2 * KEPT_CLOSED, 0)
+
+
+def test_what_is_forgotten_is_gone() -> None:
+    """Connections that are forgotten leave no circles behind for the collector of garbage."""
+    talk = Talk()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2 * KEPT_CLOSED):
+            talk.port += 1
+            talk.open()
+            talk.say("A", RST, 1, 1)
+        assert gc.collect() < KEPT_CLOSED
+    finally:
+        gc.enable()
 
 
 def test_mappings_are_bounded() -> None:
