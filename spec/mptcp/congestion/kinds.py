@@ -9,7 +9,10 @@ from mptcp.congestion.newreno import NewReno
 
 
 def make_controller(congestion: str, coupling: str) -> Controller:
-    """A new controller of the kinds that ``Choices.congestion`` and ``Choices.coupling`` name."""
+    """A new controller of the kinds that ``Choices.congestion`` and ``Choices.coupling`` name.
+
+    [R9293-3.8.2-03]
+    """
     alone: Controller = NewReno()
     if congestion == CUBIC:
         alone = Cubic()

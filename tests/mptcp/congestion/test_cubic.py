@@ -4,9 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mptcp.congestion.controller import Window
+from mptcp.choices import CUBIC, NEWRENO, UNCOUPLED
+from mptcp.congestion.controller import Controller, Window
 from mptcp.congestion.cubic import Cubic, compute_cube_root, compute_cubic, compute_k, compute_standard
+from mptcp.congestion.kinds import make_controller
+from mptcp.congestion.newreno import NewReno
 from mptcp.parameters import MILLISECOND, SECOND
+from mptcp_model.situations import established
 
 MSS = 1_000
 RTT = 100 * MILLISECOND
@@ -184,3 +188,13 @@ def test_always_within_reason(story: list[tuple[str, int, int]], mss: int, rtt: 
             cubic.on_idle(window, now)
         assert window.cwnd >= mss
         assert window.ssthresh >= 2 * mss
+
+
+@pytest.mark.clause("R9293-3.8.2-03")
+@pytest.mark.parametrize(("name", "kind"), [(CUBIC, Cubic), (NEWRENO, NewReno)])
+def test_controllers_are_a_choice(name: str, kind: type[Controller]) -> None:
+    """Alone or beside others in a coupling, each connection has the one it asked for."""
+    assert type(make_controller(name, UNCOUPLED)) is kind
+    user, _ = established(congestion=name, coupling=UNCOUPLED)
+    tcb = user.host.connections[user.connection].control.branches[0].subflow.tcb
+    assert type(tcb.controller) is kind
