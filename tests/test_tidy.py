@@ -29,16 +29,16 @@ LEVELS = """
 1 wire       octets checksum ip icmp options handshake dss addresses endings segment cutting budget
 1 .          keys chance intervals queue
 2 congestion controller newreno cubic coupling lia kinds
-3 subflow    state arrival blocks phase scoreboard control selective timers negotiate
-3 subflow    rack spurious reduction recovery expire acknowledge arrive reopen unreachable alive transmit
-3 subflow    subflow
+3 subflow    path_mtu ecn state arrival blocks phase scoreboard control selective timers negotiate
+3 subflow    unreachable discovery rack spurious reduction recovery expire acknowledge arrive reopen
+3 subflow    alive transmit subflow
 4 scheduler  scheduler lowest_rtt
 4 paths      manager fullmesh kinds
 5 .          events
 5 connection state joining spans mapping book control acknowledge abort fallback initiate join addresses
 5 connection reinject receive fast send close patience news info connection
-6 .          agenda ports interfaces listeners destinations cookies fast_open assembly registry multihomed
-6 .          host
+6 .          agenda ports interfaces listeners destinations known_paths cookies fast_open assembly registry
+6 .          multihomed host
 7 .          api
 """
 

@@ -43,7 +43,7 @@ from mptcp.wire.handshake import (
     CapableSynV0,
 )
 from mptcp.wire.options import Option
-from mptcp.wire.segment import ACK, FIN, PSH, SYN, Segment
+from mptcp.wire.segment import ACK, FIN, NOT_ECT, PSH, SYN, Segment
 from mptcp_model.ladder import Note, draw
 from mptcp_model.signals import DataSignal, Wanted, is_like, name_flags, read_text, spell_signal
 from mptcp_model.simulated.capture import Packet
@@ -275,11 +275,15 @@ class Peer:
         ack: int | None = None,
         window: int | None = None,
         urgent: int = 0,
+        ecn: int = NOT_ECT,
     ) -> None:
-        """Send one segment: ``seq`` and ``ack`` are offsets, ``window`` is the field as it stands."""
+        """Send one segment: ``seq`` and ``ack`` are offsets, ``window`` is the field as it stands.
+
+        ``ecn`` is the mark with which it arrives.
+        """
         if at is not None:
             self.dialogue.advance(at)
-        self.sends_octets(self.makes(flags, text, options, seq, ack, window, urgent))
+        self.sends_octets(self.makes(flags, text, options, seq, ack, window, urgent, ecn))
 
     def makes(
         self,
@@ -290,6 +294,7 @@ class Peer:
         ack: int | None = None,
         window: int | None = None,
         urgent: int = 0,
+        ecn: int = NOT_ECT,
     ) -> bytes:
         """The packet that ``sends`` would send, for ``sends_octets`` or the host."""
         start = self.next if seq is None else seq
@@ -306,6 +311,8 @@ class Peer:
             urgent,
             tuple([self.spell(option, text) for option in options]),
             (Text(text, 0, len(text)),) if text else (),
+            0,
+            ecn,
         )
         length = len(text) + bool(flags & SYN) + bool(flags & FIN)
         self.next = max(self.next, start + length)
@@ -331,6 +338,7 @@ class Peer:
         options: Sequence[Wanted] = (),
         without: Sequence[type[Option]] = (),
         window: int | None = None,
+        ecn: int | None = None,
         at: Micros | None = None,
         by: Micros | None = None,
     ) -> Segment:
@@ -351,6 +359,7 @@ class Peer:
         self.compare("length", one.text_length, length)
         self.compare("text", read_text(one), text)
         self.compare("window", one.window, window)
+        self.compare("ECN", one.ecn, ecn)
         for wanted in options:
             keys = self.key, self.host_key, self.version
             found = any(is_like(option, wanted, *keys) for option in one.options)

@@ -40,7 +40,7 @@ from mptcp.wire.options import (
     Unknown,
     WindowScale,
 )
-from mptcp.wire.segment import ACK, SYN, Segment
+from mptcp.wire.segment import ACK, CE, NOT_ECT, SYN, Segment
 
 AREA: Final = 40  # octets of options at most
 
@@ -226,6 +226,8 @@ def segments(draw: st.DrawFn, version: int = 1) -> Segment:
         draw(u16),
         draw(option_areas(flags, version)),
         draw(texts()),
+        0,
+        draw(st.integers(NOT_ECT, CE)),
     )
 
 
@@ -233,7 +235,7 @@ def segments(draw: st.DrawFn, version: int = 1) -> Segment:
 def packets(draw: st.DrawFn, version: int = 1) -> bytes:
     """The octets of a segment, perhaps with IP options or extension headers before it."""
     one = draw(segments(version))
-    sent = segment.emit(one, draw(u8), draw(u16), 0, draw(u8)).octets()
+    sent = segment.emit(one, draw(u8), draw(u16), 0, draw(u8) & ~CE).octets()
     return draw(st.one_of(st.just(sent), st.just(sent), padded(sent)))
 
 

@@ -24,6 +24,11 @@ FULLMESH: Final = "fullmesh"  # path manager: a subflow between every two addres
 SINGLE: Final = "single"  # opens none beyond the first, and lets the peer
 
 
+ECN_REFUSE: Final = 0  # ECN: leave it
+ECN_ACCEPT: Final = 1  # ECN: use it if the peer asks
+ECN_ASK: Final = 2  # ECN: ask for it
+
+
 @final
 class Choices(Value):
     """What the standards leave to us. All durations are µs, all sizes octets.
@@ -61,6 +66,7 @@ class Choices(Value):
         "frto",
         "congestion",
         "coupling",
+        "ecn",
         "minimum_rto",
         "syn_attempts",
         "retransmissions",
@@ -85,6 +91,7 @@ class Choices(Value):
         "hop_limit",
         "dscp",
         "mtu",
+        "path_mtu_probing",
         "offload",
         "first_port",
     )
@@ -120,6 +127,7 @@ class Choices(Value):
         frto: bool = True,
         congestion: str = CUBIC,
         coupling: str = LIA,
+        ecn: int = ECN_ACCEPT,
         minimum_rto: Micros = 200 * MILLISECOND,
         syn_attempts: int = 8,
         retransmissions: int = 15,
@@ -144,6 +152,7 @@ class Choices(Value):
         hop_limit: int = 64,
         dscp: int = 0,
         mtu: int = 1500,
+        path_mtu_probing: bool = True,
         offload: int = 0,
         first_port: Port = 49_152,
     ) -> None:
@@ -162,6 +171,8 @@ class Choices(Value):
             raise Refused("paths is one of fullmesh, single")
         if min(subflows, announcements, stale_after) < 1 or min(half_open_joins, failed_joins, addresses) < 0:
             raise Refused("there is at least one subflow, and no limit is negative")
+        if ecn not in (ECN_REFUSE, ECN_ACCEPT, ECN_ASK):
+            raise Refused("ecn is one of ECN_REFUSE, ECN_ACCEPT, ECN_ASK")
         if not 1280 <= mtu <= 65_535:
             raise Refused("the MTU is between 1280 and 65535 octets")
         durations = (minimum_rto, delayed_ack, time_wait, close_timeout, blackhole_timeout)
@@ -249,6 +260,9 @@ class Choices(Value):
         # How the subflows of one connection share what they share: as one TCP would. RFC 8684 §3.3.7
         # [R8684-3.3.7-01]
         self.coupling: Final = coupling
+        # Explicit congestion notification: refuse, accept or ask for it. RFC 3168 §6.1.1; as in Linux not
+        # asked for, since there are boxes that take such a SYN amiss
+        self.ecn: Final = ecn
         # RFC 6298 §2 [R6298-2-05] says 1 s; 200 ms is what all stacks do and Linux needs
         self.minimum_rto: Final = minimum_rto
         # SYNs and SYN/ACKs sent before giving up: 183 s, where RFC 9293 §3.8.3 [R9293-3.8.3-04]
@@ -300,6 +314,9 @@ class Choices(Value):
         self.dscp: Final = dscp
         # Of the device, for the MSS we announce. RFC 9293 §3.7.1
         self.mtu: Final = mtu
+        # Look for a larger path MTU by segments of text after it was found to be less than both ends
+        # take. RFC 4821 §7 [R4821-7.3-01], RFC 8201 §4 [R8201-4-05]
+        self.path_mtu_probing: Final = path_mtu_probing
         # Octets of text in one segment where the device cuts it into those that the path takes; 0: it
         # does not. Every count follows octets, so that nothing else changes
         self.offload: Final = offload

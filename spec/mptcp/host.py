@@ -214,15 +214,20 @@ class Host(Multihomed):
 
     def arrive_icmp(self, report: icmp.TooBig | icmp.Unreachable | None, now: Micros) -> None:
         """A router's word on one of our segments [R9293-3.9.2.2-01]; of anything else it is not."""
-        if not isinstance(report, icmp.Unreachable):
+        if report is None:
             return
         quote = report.quote
         four = (quote.source, quote.source_port, quote.destination, quote.destination_port)
         connection = self.connections.get(self.ports.find(four))
-        if connection is not None:
-            branch = connection.find_branch(four)
+        if connection is None:
+            return
+        branch = connection.find_branch(four)
+        if isinstance(report, icmp.TooBig):
+            branch.subflow.arrive_too_big(report.mtu, quote.sequence, now)
+            self.known_paths.learn(branch.subflow.tcb, now)
+        else:
             connection.arrive_unreachable(branch, report.code, quote.sequence, now)
-            self.touch(connection)
+        self.touch(connection)
 
     # -- time passes, octets out --------------------------------------------------------------
 
@@ -235,6 +240,9 @@ class Host(Multihomed):
                 return
             connection = self.connections[handle]
             connection.tick(now)
+            for branch in connection.control.branches:
+                if branch.subflow.tcb.path.size < branch.subflow.tcb.path.bound:
+                    self.known_paths.learn(branch.subflow.tcb, now)
             self.touch(connection)
 
     def transmit(self, now: Micros) -> list[Outgoing]:

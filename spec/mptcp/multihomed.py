@@ -125,4 +125,6 @@ class Multihomed(Registry):
         """A subflow between these addresses and ports, which are its own from now on."""
         self.ports.take(four, control.handle)
         iss = compute_iss(self.secret, four, now)
-        return make_subflow(control, four, iss, compute_ts_offset(self.secret, four))
+        subflow = make_subflow(control, four, iss, compute_ts_offset(self.secret, four))
+        self.known_paths.recall(subflow.tcb, now)
+        return subflow

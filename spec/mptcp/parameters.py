@@ -42,6 +42,23 @@ INITIAL_WINDOW_SEGMENTS: Final = 10  # segments; RFC 6928 §2
 INITIAL_WINDOW_FLOOR: Final = 14_600  # octets; RFC 6928 §2
 CHALLENGE_ACK_INTERVAL: Final = 5 * MILLISECOND  # µs; RFC 5961 §7 asks a limit; ours
 
+# -- the path MTU: RFC 1191, RFC 8201, RFC 4821, RFC 8899 ---------------------------------------
+SMALLEST_PATH_MTU_IPV4: Final = (
+    552  # octets; RFC 1191 §3 says 68; less is a mistake or an attack, as Linux has it
+)
+SMALLEST_PATH_MTU_IPV6: Final = 1_280  # octets; RFC 8200 §5 [R8201-4-01]
+BASE_PATH_MTU: Final = (
+    1_280  # octets; RFC 8899 §5.1.2 [R8899-5.1.2-01]; what IPv6 asks of each link passes tunnels
+)
+PATH_MTU_LIFETIME: Final = 600 * SECOND  # µs; RFC 8201 §4 [R8201-4-05], RFC 1191 §6.3, RFC 4821 §7.3
+PROBE_ATTEMPTS: Final = 2  # probes of one size; RFC 4821 §7.6.2 has one, RFC 8899 §5.1.2 three
+PROBE_STEP: Final = 8  # octets; less is not worth a probe; RFC 4821 §7.3 [R4821-7.3-02]
+BLACK_HOLE_TIMEOUTS: Final = (
+    2  # of full-sized segments in a row; RFC 4821 §7.7 has R1, we are in more of a hurry
+)
+TOO_BIG_TIMEOUTS: Final = 1  # MAXSEGRTO of RFC 5927 §7.2 [R5927-7.2-03]
+PATHS: Final = 1_024  # remembered by a host; ours
+
 # -- MPTCP: RFC 8684 --------------------------------------------------------------------------
 MPTCP_OPTION: Final = 30  # the option kind; RFC 8684 §7.1 [R8684-7.1-01]
 KEY_LENGTH: Final = 8  # octets; RFC 8684 §3.1

@@ -16,6 +16,7 @@ from mptcp.fast_open import FastOpens
 from mptcp.interfaces import Interfaces
 from mptcp.journal import Journal
 from mptcp.keys import compute_token
+from mptcp.known_paths import KnownPaths
 from mptcp.listeners import Listeners
 from mptcp.parameters import KEY_LENGTH
 from mptcp.ports import Ports, compute_ts_offset
@@ -37,6 +38,7 @@ class Registry(Record):
         "listeners",
         "destinations",
         "fast_opens",
+        "known_paths",
         "ports",
         "by_token",
         "next_handle",
@@ -63,6 +65,7 @@ class Registry(Record):
         self.listeners = Listeners()
         self.destinations = Destinations()
         self.fast_opens = FastOpens()
+        self.known_paths = KnownPaths()
         self.choices = Choices() if choices is None else choices
         self.journal = Journal() if journal is None else journal
         self.ports = Ports(self.chance.draw(32), self.choices.first_port)
@@ -93,6 +96,7 @@ class Registry(Record):
         key, _ = self.draw_key(version)
         connection = self.assemble(listener, four, choices, version, key, iss, now)
         self.register(connection)
+        self.known_paths.recall(connection.control.branches[0].subflow.tcb, now)
         return connection
 
     def assemble(

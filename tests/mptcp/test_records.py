@@ -7,7 +7,7 @@ import pytest
 
 from mptcp.agenda import Agenda
 from mptcp.chance import Chance
-from mptcp.choices import Choices
+from mptcp.choices import ECN_ACCEPT, Choices
 from mptcp.congestion.controller import Controller, Window
 from mptcp.congestion.coupling import Coupling
 from mptcp.congestion.cubic import Cubic
@@ -25,6 +25,7 @@ from mptcp.host import Host
 from mptcp.interfaces import Interfaces
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
+from mptcp.known_paths import KnownPaths
 from mptcp.listeners import Listeners
 from mptcp.multihomed import Multihomed
 from mptcp.parameters import MILLISECOND, SECOND
@@ -37,11 +38,13 @@ from mptcp.scheduler.lowest_rtt import LowestRtt
 from mptcp.scheduler.scheduler import Scheduler
 from mptcp.subflow.blocks import Blocks
 from mptcp.subflow.control import Control as SubflowControl
+from mptcp.subflow.ecn import Ecn
+from mptcp.subflow.path_mtu import Finding, PathMtu
 from mptcp.subflow.phase import Episode
 from mptcp.subflow.scoreboard import Rack, Scoreboard
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Record, Text
-from mptcp.wire.segment import ACK
+from mptcp.wire.segment import ACK, CWR, ECE, SYN
 from mptcp_model.dialogue import DataSignal
 from mptcp_model.situations import Scene, established, established_actively
 
@@ -100,6 +103,32 @@ def make_scoreboard() -> Scoreboard:
     return board
 
 
+def make_path() -> PathMtu:
+    """A probe is out, and a router said something else."""
+    path = PathMtu(True, 1_460)
+    path.turn(Finding.BLACK_HOLE)
+    path.start_test(1_300, 1, 1_241, True)
+    path.claimed, path.claimed_at = 1_280, 1
+    return path
+
+
+def make_known_paths() -> KnownPaths:
+    """One path."""
+    known = KnownPaths()
+    tcb = make_connection().control.branches[0].subflow.tcb
+    tcb.path.size = 1_400
+    known.learn(tcb, 0)
+    return known
+
+
+def make_ecn() -> Ecn:
+    """Agreed, and reduced."""
+    ecn = Ecn()
+    ecn.take_syn(SYN | ECE | CWR, True, ECN_ACCEPT)
+    ecn.note_reduction(1_000)
+    return ecn
+
+
 def make_connection() -> Connection:
     host = make_host()
     return next(iter(host.connections.values()))
@@ -124,6 +153,9 @@ FACTORIES: dict[type[Record], Callable[[], Record]] = {
     Episode: lambda: Episode(1, 1_000),
     Rack: Rack,
     Scoreboard: make_scoreboard,
+    Ecn: make_ecn,
+    KnownPaths: make_known_paths,
+    PathMtu: make_path,
     Chance: lambda: Chance(bytes(32)),
     Connection: make_connection,
     ConnectionControl: lambda: make_connection().control,

@@ -1,4 +1,4 @@
-"""One direction of a wire: rate, delay, loss, queue, reordering, duplication.
+"""One direction of a wire: rate, delay, loss, queue, congestion marks, reordering, duplication.
 
 A link is told what is sent and returns what will arrive and when; it keeps no reference to either
 end. Three numbers are drawn for each packet, whatever happens to it, so that a change of one
@@ -10,6 +10,9 @@ from random import Random
 from typing import Self
 
 from mptcp.values import Micros
+from mptcp.wire.checksum import compute_checksum, compute_sum
+from mptcp.wire.ip import parse
+from mptcp.wire.segment import CE, NOT_ECT
 from mptcp_model.state import State
 
 
@@ -23,6 +26,8 @@ class Line:
     lose             packets lost by their number: the first that the link is given is 1
     queue            octets that may wait for the line; more are dropped at the tail; 0: no limit
     queue_packets    the same in packets
+    mark             octets that wait for the line from which on packets that may be are marked
+                     (RFC 3168 §5) instead of lost; 0: none is
     reorder          probability that a packet takes ``reorder_delay`` longer
     reorder_delay    µs
     duplicate        probability that a packet arrives twice
@@ -35,6 +40,7 @@ class Line:
     lose: frozenset[int] = frozenset()
     queue: int = 0
     queue_packets: int = 0
+    mark: int = 0
     reorder: float = 0.0
     reorder_delay: Micros = 0
     duplicate: float = 0.0
@@ -71,6 +77,7 @@ class Counters(State):
         "delivered",
         "lost",
         "overflowed",
+        "marked",
         "oversized",
         "reordered",
         "duplicated",
@@ -83,6 +90,7 @@ class Counters(State):
         self.delivered = 0
         self.lost = 0
         self.overflowed = 0
+        self.marked = 0
         self.oversized = 0
         self.reordered = 0
         self.duplicated = 0
@@ -103,6 +111,17 @@ class Link(State):
         self.free_at: Micros = 0
         self.waiting: list[tuple[Micros, int]] = []
         self.waiting_octets = 0
+
+    def mark(self, packet: bytes, now: Micros) -> bytes:
+        """``packet``, marked if it may be and too many octets wait."""
+        if not self.line.mark:
+            return packet
+        self.leave(now)
+        if self.waiting_octets < self.line.mark:
+            return packet
+        marked = mark(packet)
+        self.counters.marked += marked != packet
+        return marked
 
     def send(self, packet: bytes, now: Micros) -> list[Micros]:
         """Take ``packet`` at the moment ``now``; when it will arrive: never, once or twice."""
@@ -133,12 +152,16 @@ class Link(State):
 
     def is_room(self, length: int, now: Micros) -> bool:
         """Whether ``length`` more octets may wait for the line."""
-        while self.waiting and self.waiting[0][0] <= now:
-            self.waiting_octets -= self.waiting.pop(0)[1]
+        self.leave(now)
         line = self.line
         if line.queue and self.waiting_octets + length > line.queue:
             return False
         return not line.queue_packets or len(self.waiting) < line.queue_packets
+
+    def leave(self, now: Micros) -> None:
+        """Whatever has left by ``now`` waits no more."""
+        while self.waiting and self.waiting[0][0] <= now:
+            self.waiting_octets -= self.waiting.pop(0)[1]
 
     def depart(self, length: int, now: Micros) -> Micros:
         """Put ``length`` octets behind those that wait; the moment when their last bit has left."""
@@ -150,3 +173,15 @@ class Link(State):
         self.waiting_octets += length
         self.counters.longest_queue = max(self.counters.longest_queue, self.waiting_octets)
         return self.free_at
+
+
+def mark(packet: bytes) -> bytes:
+    """``packet`` with CE, if its sender is ECN-capable; with the header checksum that goes with it."""
+    datagram = parse(packet)
+    if datagram.traffic_class & CE in (NOT_ECT, CE):
+        return packet
+    if datagram.version == 6:
+        return packet[:1] + bytes([packet[1] | CE << 4]) + packet[2:]
+    header = packet[:1] + bytes([packet[1] | CE]) + packet[2:10] + bytes(2) + packet[12 : datagram.start]
+    checksum = compute_checksum(compute_sum(header, 0, len(header)))
+    return header[:10] + checksum.to_bytes(2, "big") + header[12:] + packet[datagram.start :]

@@ -1,6 +1,6 @@
 """The network: nodes, links between them, one clock, and the loop that lets things happen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -124,7 +124,8 @@ class Network(State):
             self.see(name, packet)
             self.see(EVERYWHERE, packet)
             link = self.links[name]
-            for passed in self.go_through(name, packet):
+            for one in self.go_through(name, packet):
+                passed = link.mark(one, self.now)
                 for arrival in link.send(passed, self.now):
                     self.clock.schedule(arrival, link.target, passed)
 
@@ -168,6 +169,12 @@ class Network(State):
                 before = next((one for one in reversed(windows) if one[1:3] == window[1:3]), None)
                 if before is None or before[3:] != window[3:]:
                     windows.append(window)
+
+    def set_mtu(self, link: str, mtu: int) -> None:
+        """From now on ``link`` carries ``mtu`` octets, and the router before it knows."""
+        self.links[link].line = replace(self.links[link].line, mtu=mtu)
+        for router in self.routers.values():
+            router.set_mtu(link, mtu)
 
     def add_link(self, name: str, target: str, line: Line, seed: str) -> str:
         """Lay one direction of a wire towards ``target``; its name."""

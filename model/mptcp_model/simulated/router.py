@@ -23,15 +23,18 @@ class Route(NamedTuple):
 class Router(State):
     """Routes by prefix, for both families; the first of ``addresses`` of a family is its own.
 
+    One that is ``silent`` tells nobody of what it drops: a black hole for packets that are too big.
+
     Counters: ``forwarded``, ``expired`` (hop limit), ``too_big``, ``lost`` (no route, malformed).
     """
 
-    FIELDS = ("name", "addresses", "routes", "forwarded", "expired", "too_big", "lost")
+    FIELDS = ("name", "addresses", "routes", "silent", "forwarded", "expired", "too_big", "lost")
 
     def __init__(self, name: str, addresses: tuple[Address, ...]) -> None:
         self.name = name
         self.addresses = addresses
         self.routes: list[Route] = []
+        self.silent = False
         self.forwarded = 0
         self.expired = 0
         self.too_big = 0
@@ -40,6 +43,10 @@ class Router(State):
     def add_route(self, prefix: Address, bits: int, link: str, mtu: int) -> None:
         """Send what is for ``prefix``/``bits`` by ``link``, which carries ``mtu`` octets."""
         self.routes.append(Route(prefix, bits, link, mtu))
+
+    def set_mtu(self, link: str, mtu: int) -> None:
+        """From now on ``link`` carries ``mtu`` octets."""
+        self.routes = [route._replace(mtu=mtu) if route.link == link else route for route in self.routes]
 
     def find(self, address: Address) -> Route | None:
         """The route to ``address`` with the longest prefix."""
@@ -62,7 +69,7 @@ class Router(State):
             return []
         if len(packet) > route.mtu:
             self.too_big += 1
-            return self.refuse(packet, datagram, route.mtu)
+            return [] if self.silent else self.refuse(packet, datagram, route.mtu)
         self.forwarded += 1
         return [(route.link, compute_next_hop(packet))]
 

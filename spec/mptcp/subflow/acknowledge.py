@@ -4,6 +4,8 @@ from typing import Final
 
 from mptcp.numbers import compute_offset_32
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.discovery import take_arrival
+from mptcp.subflow.phase import Phase
 from mptcp.subflow.rack import NO_ECHO, deliver, note_duplicate_report, start_probe_timer, take_ack_of_probe
 from mptcp.subflow.recovery import is_duplicate, respond, take_repaired_tail
 from mptcp.subflow.scoreboard import SACKED
@@ -12,7 +14,7 @@ from mptcp.subflow.state import Signal, State
 from mptcp.subflow.timers import leave_opening, move, start_retransmission, take_sample
 from mptcp.values import Micros
 from mptcp.wire.options import Sack, Timestamps
-from mptcp.wire.segment import FIN, SYN, Segment
+from mptcp.wire.segment import ECE, FIN, SYN, Segment
 
 NO_RUN: Final = (0, 0)
 
@@ -58,6 +60,8 @@ def take_ack(
                 has_report = take_blocks(tcb, option, ack, echo, now)
         if take_ack_of_probe(tcb, ack, has_report, is_dup and not has_blocks):
             take_repaired_tail(tcb, now)
+    if segment.flags & ECE and tcb.ecn.is_agreed and not segment.flags & SYN:
+        take_echo(tcb, una, now)
     newly = tcb.snd_una + board.sacked - arrived
     if (newly > 0 or is_dup or has_report) and not was_probing and una > 0:
         respond(tcb, una, newly, is_dup, echo, now)
@@ -68,6 +72,17 @@ def take_ack(
     if ack >= una and is_window_update(seq, ack, tcb.snd_wl1, tcb.snd_wl2):
         update_window(tcb, seq, ack, window, now)
     return max(ack - una, 0)
+
+
+def take_echo(tcb: Control, una: int, now: Micros) -> None:
+    """The peer got marked text: as if it had been lost, once in a window [R3168-6.1.2-02] [R3168-6.1.2-03].
+
+    A loss in the same window counts as well; SND.UNA was ``una`` before this ACK.
+    """
+    if tcb.ecn.may_reduce(tcb.snd_una) and tcb.phase is Phase.OPEN and una < tcb.snd_nxt:
+        tcb.journal.note(now, tcb.name, "congestion echo")
+        tcb.controller.on_ecn(tcb.window, tcb.snd_nxt - una, now)
+        tcb.ecn.note_reduction(tcb.snd_nxt)
 
 
 def find_echo(tcb: Control, segment: Segment) -> int:
@@ -85,6 +100,8 @@ def advance(tcb: Control, ack: int, echo: int, now: Micros) -> None:
     tcb.snd_una = ack
     tcb.snd_queue.release(min(ack, tcb.snd_queue.end))  # [R9293-3.4-02] all before it has come
     release(tcb, ack, echo, now)
+    if ack >= tcb.path.test_end:
+        take_arrival(tcb, now)
     if tcb.forced < ack:
         tcb.forced = NO_OFFSET
     tcb.retries = 0

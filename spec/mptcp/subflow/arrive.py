@@ -81,6 +81,7 @@ def take_syn(tcb: Control, segment: Segment, now: Micros) -> None:
     tcb.rcv_up = 0
     tcb.heard_at = now
     take_syn_options(tcb, segment.options)
+    tcb.ecn.take_syn(segment.flags, tcb.is_passive, tcb.choices.ecn)
 
 
 # -- SYN-SENT, RFC 9293 §3.10.7.3 -------------------------------------------------------------
@@ -216,6 +217,7 @@ def check_sequence(
         if segment.flags & ACK:
             return None  # [R9293-3.5-01] the other half of a simultaneous open
         tcb.syn_now = True  # our SYN/ACK was lost: send it again
+        tcb.ecn.take_syn_again(segment.flags)
         return dropped("R9293-3.10.7.4")
     if tcb.state is State.TIME_WAIT and segment.flags & FIN:
         tcb.time_wait_at = now + tcb.choices.time_wait  # the retransmitted FIN: 2 MSL begin anew
@@ -329,6 +331,8 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
     """
     if segment.text_length == 0 or tcb.state not in MAY_RECEIVE_TEXT:
         return ()
+    if tcb.ecn.is_agreed:
+        tcb.ecn.take_text(segment.flags, segment.ecn)  # [R3168-6.1.5-02] in the window
     return keep_text(tcb, segment, seq + (1 if segment.flags & SYN else 0), now)
 
 

@@ -13,6 +13,8 @@ from mptcp.journal import Journal
 from mptcp.parameters import INITIAL_RTO
 from mptcp.queue import Queue
 from mptcp.subflow.blocks import Blocks
+from mptcp.subflow.ecn import Ecn
+from mptcp.subflow.path_mtu import PathMtu
 from mptcp.subflow.phase import Episode, Phase
 from mptcp.subflow.scoreboard import Rack, Scoreboard
 from mptcp.subflow.state import State
@@ -49,6 +51,7 @@ class Control(Record):
         "max_snd_wnd",
         "snd_shift",
         "snd_mss",
+        "path",
         "snd_queue",
         "snd_fin",
         "snd_up",
@@ -78,6 +81,8 @@ class Control(Record):
         "ack_waiting",
         "last_ack_sent",
         "challenge_at",
+        # congestion marks
+        "ecn",
         # timestamps
         "timestamps",
         "ts_offset",
@@ -160,6 +165,7 @@ class Control(Record):
         self.max_snd_wnd = 0  # the largest window ever announced
         self.snd_shift = 0  # Snd.Wind.Shift of RFC 7323 §2.3
         self.snd_mss = mss  # the largest text we may send, before options: RFC 9293 §3.7.1
+        self.path = PathMtu(len(remote) == 4, mss)
         self.snd_queue = Queue(1)  # text not yet acknowledged, sent or not
         self.snd_fin = NO_OFFSET  # offset of our FIN once CLOSE was called
         self.snd_up = 0  # offset behind the last urgent octet
@@ -189,6 +195,8 @@ class Control(Record):
         self.ack_waiting = 0  # octets received and not acknowledged
         self.last_ack_sent = 0  # Last.ACK.sent of RFC 7323 §4.3
         self.challenge_at: Micros = 0  # when the next challenge ACK may leave: RFC 5961 §7
+
+        self.ecn = Ecn()
 
         self.timestamps = False  # agreed on both SYNs: Snd.TS.OK of RFC 7323 §3.2
         self.ts_offset = 0  # added to our clock: RFC 7323 §5.4

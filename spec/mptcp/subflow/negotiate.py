@@ -87,7 +87,8 @@ def take_syn_options(tcb: Control, options: tuple[Option, ...]) -> None:
             tcb.sack = tcb.choices.sack
     # [R9293-3.7.1-02] never more than the peer takes and our own MTU carries; a tiny announcement
     # would leave no room for text beside 40 octets of options
-    tcb.snd_mss = min(max(peer_mss, 88), compute_mss(tcb.choices.mtu, tcb.local))
+    tcb.path.agree(max(peer_mss, 88))
+    tcb.snd_mss = tcb.path.mss
     if scale is not None and tcb.scaling:
         tcb.snd_shift = min(scale.shift, MAXIMUM_WINDOW_SHIFT)  # [R7323-2.3-02]
     else:

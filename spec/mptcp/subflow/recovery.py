@@ -7,6 +7,7 @@ duplicates are counted, and NewReno recovers.
 from mptcp.parameters import DUPLICATE_ACK_THRESHOLD
 from mptcp.subflow import rack, spurious
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.discovery import expire, take_lost_probe
 from mptcp.subflow.phase import TRANSITIONS, Episode, News, Phase
 from mptcp.subflow.reduction import compute_sendable
 from mptcp.subflow.timers import start_retransmission
@@ -63,7 +64,7 @@ def respond(tcb: Control, una: int, newly: int, is_dup: bool, echo: int, now: Mi
     if acked > 0:
         if tcb.phase is Phase.SLOW and tcb.snd_una > tcb.recover:
             finish(tcb, now)
-        if una <= tcb.full_until:
+        if una <= tcb.full_until and una > tcb.ecn.reduced_until:
             tcb.controller.on_ack(tcb.window, acked, now)
 
 
@@ -81,7 +82,9 @@ def find_losses(tcb: Control, now: Micros) -> None:
         if tcb.duplicates >= DUPLICATE_ACK_THRESHOLD and tcb.phase is Phase.OPEN:
             board.lose_first()  # [R6675-5-02]
     if board.lost > before and tcb.phase is Phase.OPEN:
-        enter(tcb, board.find_lost(), now)
+        start = board.find_lost()
+        if not take_lost_probe(tcb, start, now):
+            enter(tcb, start, now)
 
 
 def reduce(tcb: Control, newly: int) -> None:
@@ -120,8 +123,9 @@ def take_duplicate(tcb: Control, now: Micros) -> None:
         tcb.extra = 0
         if tcb.duplicates == DUPLICATE_ACK_THRESHOLD and tcb.snd_una > tcb.recover + 1:
             tcb.board.lose_first()
-            enter(tcb, tcb.snd_una, now)  # [R6582-3.2-02] [R5681-3.2-02]
-            tcb.window.cwnd += DUPLICATE_ACK_THRESHOLD * tcb.window.mss  # [R5681-3.2-04]
+            if not take_lost_probe(tcb, tcb.snd_una, now):
+                enter(tcb, tcb.snd_una, now)  # [R6582-3.2-02] [R5681-3.2-02]
+                tcb.window.cwnd += DUPLICATE_ACK_THRESHOLD * tcb.window.mss  # [R5681-3.2-04]
 
 
 def take_partial(tcb: Control, acked: int, now: Micros) -> None:
@@ -145,7 +149,9 @@ def enter(tcb: Control, start: int, now: Micros) -> None:
     tcb.recover = tcb.snd_nxt - 1  # [R6675-5-03] [R6582-3.2-01]
     tcb.episode = Episode(tcb.snd_una, flight)
     # [R3042-2-02] without what limited transmit let out
-    tcb.controller.on_loss(tcb.window, min(flight, tcb.window.cwnd), now)
+    if tcb.ecn.may_reduce(tcb.snd_una):  # [R3168-6.1.2-03]
+        tcb.controller.on_loss(tcb.window, min(flight, tcb.window.cwnd), now)
+        tcb.ecn.note_reduction(tcb.snd_nxt)
     tcb.forced = start
 
 
@@ -170,6 +176,7 @@ def time_out(tcb: Control, now: Micros) -> None:
     was_open = tcb.phase is Phase.OPEN
     if tcb.retries == 1:
         tcb.controller.on_timeout(tcb.window, flight, now)
+        tcb.ecn.note_timeout()
     else:
         tcb.window.cwnd = tcb.window.mss
     turn(tcb, News.TIMEOUT, now)
@@ -178,6 +185,7 @@ def time_out(tcb: Control, now: Micros) -> None:
     tcb.reorder_at = NEVER
     tcb.episode = Episode(tcb.snd_una, flight)
     rack.mark_on_timeout(tcb, now)
+    expire(tcb, now)
     tcb.forced = tcb.snd_una  # [R2018-5-01]
     tcb.extra = 0
     if was_open:

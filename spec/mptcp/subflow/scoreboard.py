@@ -176,6 +176,30 @@ class Scoreboard(Record):
                 self.lose(index)
         self.cursor = len(self.sent)
 
+    def lose_unless_arrived(self, index: int) -> None:
+        """The record at ``index`` is lost, unless it is known to be, or to have arrived."""
+        if self.sent[index].mark in (FLYING, TWICE):
+            self.lose(index)
+
+    def lose_longer(self, shrink: int) -> bool:
+        """What went in packets too long, now that they are ``shrink`` octets shorter; whether any."""
+        has_lost = False
+        for index in range(self.first, len(self.sent)):
+            one = self.sent[index]
+            if one.mark in (FLYING, TWICE) and min(one.size, one.end - one.start) > one.size - shrink:
+                self.lose(index)
+                has_lost = True
+        return has_lost
+
+    def find_longest(self) -> int:
+        """Text octets of the longest segment that is out and not known to have arrived."""
+        longest = 0
+        for index in range(self.first, len(self.sent)):
+            one = self.sent[index]
+            if one.mark != SACKED:
+                longest = max(longest, min(one.size, one.end - one.start))
+        return longest
+
     def forget_sacks(self) -> None:
         """The receiver let go of what it had, or may have: nothing counts as arrived (RFC 2018 §8)."""
         for index in range(self.first, len(self.sent)):

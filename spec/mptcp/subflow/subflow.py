@@ -1,7 +1,7 @@
 """A subflow: the user's calls of RFC 9293 §3.10, and the beats of the host."""
 
 from mptcp.parameters import MAXIMUM_WINDOW
-from mptcp.subflow import alive, expire, timers, transmit, unreachable
+from mptcp.subflow import alive, discovery, expire, timers, transmit, unreachable
 from mptcp.subflow import arrive as arriving
 from mptcp.subflow.arrival import Arrival, Kind, Plan, Terms
 from mptcp.subflow.control import NO_OFFSET, Control
@@ -89,6 +89,10 @@ class Subflow(Record):
         """ICMP "unreachable" with ``code`` quotes our segment ``sequence`` (RFC 9293 §3.9.2.2)."""
         unreachable.arrive(self.tcb, code, sequence, now)
 
+    def arrive_too_big(self, mtu: int, sequence: int, now: Micros) -> None:
+        """ICMP says that our segment ``sequence`` did not fit a link of ``mtu`` octets; 0: of what, not."""
+        discovery.arrive(self.tcb, mtu, sequence, now)
+
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""
         expire.tick(self.tcb, now)
@@ -104,6 +108,8 @@ class Subflow(Record):
         tcb = self.tcb
         if tcb.snd_una == tcb.snd_nxt and tcb.last_sent_at + tcb.rto < now:
             tcb.controller.on_idle(tcb.window, now)  # [R5681-4.1-01]
+        if tcb.path.look_at <= now:
+            discovery.look(tcb, now)
         return transmit.compute_room(tcb, waiting, overhead)
 
     def wait(self, now: Micros) -> None:

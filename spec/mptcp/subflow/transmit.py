@@ -4,6 +4,7 @@ from mptcp.numbers import compute_wire_32
 from mptcp.parameters import MAXIMUM_URGENT, MAXIMUM_WINDOW
 from mptcp.subflow.arrival import Kind, Plan, Terms
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
+from mptcp.subflow.discovery import compute_probe_room, compute_size
 from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
 from mptcp.subflow.phase import Phase
 from mptcp.subflow.rack import find_probe, start_probe_timer
@@ -14,7 +15,7 @@ from mptcp.subflow.timers import compute_backoff, start_persist, start_retransmi
 from mptcp.values import Micros, Text
 from mptcp.wire.budget import arrange, compute_length
 from mptcp.wire.options import Option
-from mptcp.wire.segment import ACK, FIN, PSH, RST, SYN, URG, Segment
+from mptcp.wire.segment import ACK, ECE, ECT_0, FIN, NOT_ECT, PSH, RST, SYN, URG, Segment
 
 NOTHING = Plan(Kind.NOTHING, 0)
 TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
@@ -74,6 +75,10 @@ def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
     if tcb.board.lost and not is_testing(tcb):
         free -= tcb.board.lost  # and so does what is lost
     usable = compute_usable(tcb.snd_una, tcb.snd_nxt, tcb.snd_wnd, free)
+    if tcb.path.probe_size:
+        probe = compute_probe_room(tcb, waiting, usable, tcb.snd_mss - mss)
+        if probe >= 0:
+            return probe
     flight = tcb.snd_nxt - max(tcb.snd_una, 1)  # of text
     room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
     if room == 0 and tcb.probe_now and flight == 0:
@@ -235,7 +240,10 @@ def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
     tcb.syn_now = False
     start_retransmission(tcb, now)
     tcb.last_sent_at = now
-    return make(tcb, 0, SYN | ACK if is_answer else SYN, options, text, terms)
+    flags = SYN | ACK if is_answer else SYN
+    # [R3168-6.1.1-04] and no ECT, whatever is agreed
+    flags |= tcb.ecn.compute_syn_flags(is_answer, tcb.retries > 0, tcb.choices.ecn)
+    return make(tcb, 0, flags, options, text, terms)
 
 
 def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
@@ -249,6 +257,8 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     options = arrange_options(tcb, terms, now)
     size = max(1, tcb.snd_mss - compute_length(options))
     is_again = start < tcb.snd_nxt
+    if not is_again and (tcb.path.probe_size or tcb.path.arrived < tcb.path.size) and not tcb.probe_now:
+        size = compute_size(tcb, start, min(tcb.snd_queue.end, terms.limit), size)
     limit = size if is_again else compute_segment_limit(size, tcb.choices.offload)
     stop = min(start + limit, tcb.snd_queue.end, terms.limit)
     if tcb.probe_now:
@@ -270,8 +280,12 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
         after += 1
     if stop == tcb.snd_queue.end and text:
         flags |= PSH  # [R9293-3.9.1.2-02] [R9293-3.9.1.2-03] once, on the last
+    ecn = NOT_ECT
+    if tcb.ecn.is_agreed and text and not is_again and not tcb.probe_now:
+        ecn = ECT_0  # [R3168-6.1.2-01] [R3168-6.1.4-01] [R3168-6.1.5-01] [R3168-6.1.6-01]
+        flags |= tcb.ecn.take_cwr()
     count_text(tcb, start, after, size, now)
-    return make(tcb, start, flags, options, text, terms, size if tcb.choices.offload and text else 0)
+    return make(tcb, start, flags, options, text, terms, size if tcb.choices.offload and text else 0, ecn)
 
 
 def count_text(tcb: Control, start: int, after: int, size: int, now: Micros) -> None:
@@ -333,6 +347,7 @@ def make(
     text: tuple[Text, ...],
     terms: Terms,
     segment_size: int = 0,
+    ecn: int = NOT_ECT,
 ) -> Segment:
     """A segment at ``start``; everything it acknowledges and announces is noted."""
     shift = 0 if flags & SYN else tcb.rcv_shift
@@ -347,6 +362,8 @@ def make(
         tcb.ack_now = False
         tcb.ack_alone = False
         tcb.ack_waiting = 0
+        if tcb.ecn.is_echoing and not flags & (SYN | RST):
+            flags |= ECE  # [R3168-6.1.3-01]
         tcb.ack_at = NEVER
     urgent = 0
     if tcb.snd_up > start and not flags & (SYN | RST):
@@ -365,4 +382,5 @@ def make(
         options,
         text,
         segment_size,
+        ecn,
     )

@@ -215,7 +215,7 @@ def emit_header(
         write_16(writer, 0x4500 | traffic_class)
         write_16(writer, length)
         write_16(writer, identification)
-        write_16(writer, DONT_FRAGMENT)
+        write_16(writer, DONT_FRAGMENT)  # [R1191-2-01] [R8899-3-01]
         write_16(writer, hop_limit << 8 | protocol)
         write_16(writer, compute_checksum(compute_sum(destination, 0, 4, total)))
     writer.write(source)

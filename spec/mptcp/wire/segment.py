@@ -37,6 +37,11 @@ URG: Final = 0x20
 ECE: Final = 0x40  # RFC 3168 §6.1
 CWR: Final = 0x80
 
+NOT_ECT: Final = 0  # the ECN field of the IP header; RFC 3168 §5
+ECT_1: Final = 1
+ECT_0: Final = 2
+CE: Final = 3
+
 USUAL_START: Final = 0x0101080A  # NOP, NOP, timestamps of length 10: RFC 7323 appendix A
 TWO_NOPS: Final = 0x0101
 
@@ -49,6 +54,7 @@ class Segment(Value):
     ``window`` is the field, unsigned [R9293-3.1-01] and not yet scaled; ``urgent`` the urgent
     pointer. ``options`` are all that stand in the header, padding included, in their order.
     ``segment_size``: the device may cut the text into segments of so many octets; 0 when it must not.
+    ``ecn`` are the two bits in the IP header: one of NOT_ECT, ECT_1, ECT_0, CE.
     """
 
     __match_args__ = (
@@ -64,6 +70,7 @@ class Segment(Value):
         "options",
         "text",
         "segment_size",
+        "ecn",
     )
 
     def __init__(
@@ -80,13 +87,14 @@ class Segment(Value):
         options: tuple[Option, ...],
         text: tuple[Text, ...],
         segment_size: int = 0,
+        ecn: int = NOT_ECT,
     ) -> None:
         if (source_port | destination_port | window | urgent) >> 16:
             raise Refused("ports, window and urgent pointer have 16 bits")
         if (sequence | acknowledgment) >> 32:
             raise Refused("sequence and acknowledgment numbers have 32 bits")
-        if flags >> 8:
-            raise Refused("there are 8 flags")
+        if flags >> 8 or ecn >> 2:
+            raise Refused("there are 8 flags, and 2 bits for ECN")
         length = 0
         for piece in text:
             length += piece.end - piece.start
@@ -103,6 +111,7 @@ class Segment(Value):
         self.text: Final = text
         self.text_length: Final = length
         self.segment_size: Final = segment_size
+        self.ecn: Final = ecn
 
 
 @final
@@ -163,6 +172,8 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
         u16(packet, start + 18),
         parse_options(packet, start + TCP_HEADER, text, flags, version),
         (Text(packet, text, end),) if text < end else (),
+        0,
+        datagram.traffic_class & CE,  # [R3168-5-01]
     )
 
 
@@ -276,13 +287,20 @@ def emit(
     """The segment in octets, behind an IP header; the text is referred to, not copied.
 
     With ``segment_size`` the text may be longer than what fits a packet of the path (but not than
-    what fits IP), and the device cuts it: see Outgoing.
+    what fits IP), and the device cuts it: see Outgoing. ``traffic_class`` is the DSCP, shifted by 2; the
+    segment's ECN bits go below it.
     """
     area = emit_options(segment.options)
     offset = TCP_HEADER + len(area)
     length = offset + segment.text_length
     ip = emit_header(
-        segment.source, segment.destination, TCP, length, hop_limit, traffic_class, identification
+        segment.source,
+        segment.destination,
+        TCP,
+        length,
+        hop_limit,
+        traffic_class | segment.ecn,
+        identification,
     )
     total = compute_pseudo_sum(segment.source, segment.destination, TCP, length)
     if segment_size > 0:
