@@ -157,6 +157,7 @@ def test_values_cannot_be_misspelled() -> None:
         lambda: CapableData(0, 1, bytes(8), bytes(8), 1, None),
         lambda: CapableData(1, 1, bytes(8), bytes(8), 65_536, None),
         lambda: CapableData(1, 1, bytes(8), bytes(8), 1, 65_536),
+        lambda: CapableData(1, 1, bytes(8), bytes(8), 1, -1),
         lambda: CapableData(1, 1, bytes(8), bytes(8), -1, None),
         lambda: JoinSyn(False, 256, 1, bytes(4)),
         lambda: JoinSyn(False, 1, 1 << 32, bytes(4)),

@@ -63,6 +63,13 @@ def test_known_octets_of_ipv6() -> None:
     assert sent[44:48] == b"\0\0\x05\x78"
 
 
+def test_as_much_is_quoted_as_may_be() -> None:
+    """576 octets of IPv4 in all (RFC 1812 §4.3.2.3), 1280 of IPv6 (RFC 4443 §2.4)."""
+    for quote, most in ((QUOTE_4, 576), (QUOTE_6, 1280)):
+        quoted = ip.emit_header(quote.source, quote.destination, ip.TCP, 1400) + bytes(1400)
+        assert len(emit(Unreachable(1, quote), quoted)) == most
+
+
 @pytest.mark.clause("R9293-3.9.2.2-02")
 @pytest.mark.parametrize("kind", [0, 4, 5, 8, 11, 12])
 def test_other_messages_are_none_of_our_business(kind: int) -> None:
@@ -127,6 +134,7 @@ def test_damage_is_malformed(report: Report) -> None:
         b"\x44" + bytes(40),
         b"\0" + bytes(40),
         b"\x60" + bytes(20),
+        b"\x60\0\0\0\0\x14\x06\x40" + bytes(31),
     ],
 )
 def test_quotes_that_are_cut_or_no_packet(quoted: bytes) -> None:

@@ -153,6 +153,14 @@ def test_only_what_fits_is_emitted() -> None:
             ip.emit_header(*arguments)
     with pytest.raises(Refused):
         ip.emit_header(HERE_4, THERE_4, ip.TCP, 0, -1)
+    with pytest.raises(Refused):
+        ip.emit_header(HERE_4, THERE_4, ip.TCP, 0, 256, 256)
+
+
+def test_the_hop_limit_that_nobody_names() -> None:
+    """64, as RFC 1700 has it."""
+    assert ip.parse(ip.emit_header(HERE_4, THERE_4, ip.TCP, 0)).hop_limit == 64
+    assert ip.parse(ip.emit_header(HERE_6, THERE_6, ip.TCP, 0)).hop_limit == 64
 
 
 @given(st.binary(max_size=120))
