@@ -254,7 +254,7 @@ class Pair(RuleBasedStateMachine):
                 info = end.host.status(end.connection)
             except Refused:
                 continue
-            is_waiting = info.unsent > 0 or any(subflow.unacked for subflow in info.subflows)
+            is_waiting = info.unsent > 0 or any(one.unacked for one in info.subflows if one.state != "CLOSED")
             if is_waiting or info.bytes_acked < len(end.writes.written):
                 self.demand(end.host.deadline() is not None, f"{end.name} sleeps with text outstanding")
 
@@ -272,7 +272,8 @@ class Pair(RuleBasedStateMachine):
                 # what TCP let in while it waited for a mapping counts once there is none to wait for
                 most = limit if control.mode is Mode.MULTIPATH else 2 * limit
                 self.demand(len(control.rcv_ready) <= most, "more to read than the window")
-                self.demand(held <= 2 * limit, f"{end.name} holds {held} octets out of order")
+                most = (1 + len(control.branches)) * limit
+                self.demand(held <= most, f"{end.name} holds {held} octets out of order")
                 self.demand(len(control.snd_queue) <= control.choices.send_buffer, "send buffer exceeded")
 
     def is_begun(self) -> bool:

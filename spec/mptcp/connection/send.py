@@ -142,8 +142,8 @@ def rescue(control: Control, now: Micros) -> bool:
             if run.dsn <= una < run.dsn + run.length and is_outstanding(branch, una):
                 stop = run.dsn + run.length
                 index, length = choose(control, stop - una, stop - una, una, now)
-                if index < 0 or control.branches[index].subflow.tcb.srtt >= branch.subflow.tcb.srtt:
-                    return False
+                if index < 0 or 2 * control.branches[index].subflow.tcb.srtt > branch.subflow.tcb.srtt:
+                    return False  # none is free that is faster by far
                 control.rescued = una + length
                 control.journal.note(now, control.name, "opportunistic retransmission", str(una))
                 penalise(control, branch, now)
