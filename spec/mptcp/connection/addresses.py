@@ -7,7 +7,7 @@ The Address ID is what links the three with MP_JOIN [R8684-3.4.1-04], whatever a
 from mptcp.connection.book import Local, Remote
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import Joining
-from mptcp.connection.state import MAY_CARRY
+from mptcp.connection.state import MAY_CARRY, State
 from mptcp.keys import compute_add_addr_hmac, is_equal
 from mptcp.parameters import KEEPALIVES, SIGNALS_IN_ROW
 from mptcp.paths.manager import Announce, Facts, Join, Pair, Place
@@ -129,6 +129,13 @@ def signal(branch: Branch, option: Option, now: Micros) -> None:
     if option not in branch.signals:
         branch.signals.append(option)
     pursue(branch, now)
+
+
+def may_signal(control: Control, branch: Branch) -> bool:
+    """Whether the next acknowledgment here would carry a signal: where it cannot, none is asked for."""
+    if control.mode is not Mode.MULTIPATH or control.state is State.FASTCLOSE_WAIT:
+        return False
+    return branch.joining is Joining.ESTABLISHED and control.is_confirmed
 
 
 def take_signal(branch: Branch) -> Option | None:

@@ -415,7 +415,7 @@ class Connection(Record):
                 return
             terms = send.make_terms(self.control, branch, plan)
             segment = branch.subflow.transmit(plan, terms, now)
-            if branch.signals:
+            if branch.signals and addresses.may_signal(self.control, branch):
                 addresses.pursue(branch, now)
             send.note_window(self.control, branch, segment)
             segments.append(segment)

@@ -141,6 +141,22 @@ def test_an_id_is_an_address() -> None:
     assert find(peer.expects(ACK, options=[AddAddr]), AddAddr).address == bytes([10, 0, 0, 4])
 
 
+@pytest.mark.clause("R8684-3.7-28", "R8684-3.4.1-31")
+@pytest.mark.parametrize("end", ["fallback", "fast close"])
+def test_signals_that_come_too_late(end: str) -> None:
+    """What waits when MPTCP ends is not said any more, and keeps nothing busy."""
+    user, peer = established(multipath=True, rtt=RTT, fast_close_by_ack=True)
+    for number in range(5):
+        user.host.add_address(bytes([10, 0, 1, number + 1]), peer.dialogue.now, is_signal=True)
+    if end == "fallback":
+        peer.sends(ACK, text=b"plain")
+    else:
+        user.aborts()
+    for _ in range(100):
+        peer.waits(peer.dialogue.now + 100 * MILLISECOND)
+    assert len(peer.skips()) < 20
+
+
 # -- ADD_ADDR, heard --------------------------------------------------------------------------
 
 
