@@ -133,6 +133,11 @@ class Device:
             self.dropped += 1
         return True
 
+    def detach(self) -> int:
+        """The descriptor, which is the caller's from now on; the device is as if closed."""
+        descriptor, self._descriptor = self._descriptor, -1
+        return descriptor
+
     def close(self) -> None:
         """Close it; a TUN interface that we made disappears. Closing twice is no harm."""
         if self._descriptor >= 0:

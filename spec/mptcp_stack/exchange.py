@@ -11,12 +11,12 @@ from typing import Any, Final, final
 import mptcp
 from mptcp.connection.info import ConnectionInfo
 from mptcp_stack.lab import Lab
-from mptcp_stack.ladder import Ladder
 from mptcp_stack.pcap import PcapWriter
 from mptcp_stack.peers import generate, read_chunks
 from mptcp_stack.report import print_json, say, simplify
 from mptcp_stack.stack import Stack
 from mptcp_stack.streams import open_connection, start_server
+from mptcp_stack.transcript import Transcript
 
 KERNEL: Final = "10.77.0.1"
 OURS: Final = "10.77.0.2"
@@ -180,20 +180,20 @@ def find_trouble(counters: dict[str, int]) -> dict[str, int]:
     }
 
 
-def show(lab: Lab, cargo: Cargo, pcap: Path | None, ladder: bool, as_json: bool = False) -> bool:
+def show(lab: Lab, cargo: Cargo, pcap: Path | None, packets: bool, as_json: bool = False) -> bool:
     """The exchange of `mptcp lab --exchange`, told as it goes; whether all was well."""
-    return asyncio.run(_show(lab, cargo, pcap, ladder, as_json))
+    return asyncio.run(_show(lab, cargo, pcap, packets, as_json))
 
 
-async def _show(lab: Lab, cargo: Cargo, pcap: Path | None, ladder: bool, as_json: bool) -> bool:
+async def _show(lab: Lab, cargo: Cargo, pcap: Path | None, packets: bool, as_json: bool) -> bool:
     writer = PcapWriter(pcap) if pcap is not None else None
-    rungs = Ladder({KERNEL: "kernel", OURS: "us"})
+    transcript = Transcript({KERNEL: "kernel", OURS: "us"})
 
     def watch(packet: bytes) -> None:
         if writer is not None:
             writer.write(packet)
-        if ladder:
-            rungs.add(packet)
+        if packets:
+            transcript.add(packet)
 
     device = lab.open_tun()
     say(f"namespace {lab.name}: the kernel is {KERNEL}, we are {OURS} on {device.name}")
@@ -206,7 +206,7 @@ async def _show(lab: Lab, cargo: Cargo, pcap: Path | None, ladder: bool, as_json
     finally:
         if writer is not None:
             writer.close()
-    for line in rungs.lines():
+    for line in transcript.lines():
         print(line)
     counters = {name: count for name, count in lab.counters().items() if name.startswith("MPTcpExt")}
     trouble = find_trouble(counters)

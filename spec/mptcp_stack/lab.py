@@ -7,7 +7,10 @@
         print(lab.counters()["MPTcpExtMPCapableSYNRX"])
 
 Nothing leaves the namespace: it has a loopback, the TUN interfaces that we open in it and, when two
-labs are joined, a veth pair between them.
+labs are joined, a veth pair or a wire between them.
+
+    device, wire = lab.open_wire(1, Line(rate=25_000_000, delay=25_000, loss=0.01))   # the second path
+    wire.change(is_up=False)                                                          # and its end
 
 A lab is taken down when its ``with`` ends, when the interpreter exits, and on SIGTERM and SIGHUP. One
 whose process was killed outright is swept away by the next lab: a lock that dies with its owner, in
@@ -25,14 +28,17 @@ from collections.abc import Callable, Mapping
 from types import FrameType, TracebackType
 from typing import Final, Self
 
-from mptcp_stack import network, peers
+from mptcp_stack import endpoints, network, peers
 from mptcp_stack.device import Device
+from mptcp_stack.forwarder import PERFECT, Line
 from mptcp_stack.lock import Lock, sweep
 from mptcp_stack.namespace import call_inside, create, remove
 from mptcp_stack.peer import Peer
 from mptcp_stack.tun import open_tun
+from mptcp_stack.wire import Wire, make_device
 
 PREFIX: Final = "mptcp-"
+TABLE: Final = 100  # the routes of path N are in table TABLE + N
 
 SYSCTLS: Final[Mapping[str, str]] = {
     "net.ipv6.conf.all.router_solicitations": "0",
@@ -57,6 +63,7 @@ class Lab:
         self._owner: Final = os.getpid()
         self._devices: list[Device] = []
         self._peers: list[Peer] = []
+        self._wires: list[Wire] = []
         self._open = False
         try:
             sweep(PREFIX)
@@ -97,6 +104,49 @@ class Lab:
         )
         self._devices.append(device)
         return device
+
+    def open_wire(
+        self, number: int = 0, line: Line = PERFECT, *, mtu: int = 1500, seed: int = 1
+    ) -> tuple[Device, Wire]:
+        """As ``open_tun``, but with a wire between the kernel and us: way 0 leads to us.
+
+        What the kernel sends from an address of this path leaves by this path.
+        """
+        far = self.open_tun(number, mtu)
+        call_inside(self.name, lambda: network.route_by_source(far.name, TABLE + number))
+        device, end = make_device(f"wire{number}", far.addresses, mtu)
+        self._devices.append(device)
+        return device, self._lay(far, end, line, seed)
+
+    def lay_wire(
+        self, other: "Lab", number: int = 0, line: Line = PERFECT, *, mtu: int = 1500, seed: int = 1
+    ) -> Wire:
+        """A wire to the kernel of another lab, which takes our place: way 0 leads there.
+
+        What is behind the other's TUN interfaces is found, too: 10.79.N.0/24 and fd79:N::/64 by this wire.
+        """
+        near = self.open_tun(number, mtu)
+        far = open_tun(
+            f"tun{number}",
+            ours=(),
+            theirs=(f"10.77.{number}.2/24", f"fd77:{number:x}::2/64"),
+            mtu=mtu,
+            namespace=other.name,
+            offloads=False,
+        )
+        for lab in (self, other):
+            call_inside(lab.name, lambda: network.route_by_source(near.name, TABLE + number))
+        behind = (f"10.79.{number}.0/24", f"fd79:{number:x}::/64")
+        call_inside(self.name, lambda: network.add_routes(near.name, behind))
+        call_inside(other.name, lambda: network.route_by_source(near.name, TABLE + number, behind))
+        end = far.detach()
+        return self._lay(near, end, line, seed)
+
+    def _lay(self, near: Device, end: int, line: Line, seed: int) -> Wire:
+        """The wire from the device, which is the wire's from now on, to the descriptor."""
+        wire = Wire(near.detach(), end, line, seed)
+        self._wires.append(wire)
+        return wire
 
     def join(self, other: "Lab", number: int = 0, offload: bool = True) -> None:
         """A veth pair to another lab: here 10.78.N.1 and fd78:N::1, there .2 and ::2 with a default
@@ -191,6 +241,31 @@ class Lab:
                 chance = ("-m", "statistic", "--mode", "random", "--probability", f"{fraction:.6f}")
                 self.run(tables, "-w", "-A", "FORWARD", *chance, "-j", "DROP")
 
+    def set_limits(self, subflows: int = 8, accepted: int = 8) -> None:
+        """How many subflows beside the first the kernel has, and how many of the peer's addresses it uses."""
+        call_inside(self.name, lambda: endpoints.set_limits(subflows, accepted))
+
+    def add_endpoint(
+        self, address: str, *flags: str, number: int = 0, port: int = 0, device: str | None = None
+    ) -> None:
+        """Tell the kernel's path manager of an address: "signal", "subflow", "backup", "fullmesh".
+
+        ``number`` is its Address ID (0: any), ``device`` the interface that subflows from it leave by.
+        """
+        call_inside(self.name, lambda: endpoints.add(address, flags, number, port, device))
+
+    def delete_endpoint(self, number: int, address: str | None = None) -> None:
+        """Take one back, by its Address ID; ID 0 needs the address."""
+        call_inside(self.name, lambda: endpoints.delete(number, address))
+
+    def flush_endpoints(self) -> None:
+        """Take all of them back."""
+        call_inside(self.name, endpoints.flush)
+
+    def change_endpoint(self, number: int, *flags: str) -> None:
+        """Make it "backup" or "nobackup", "fullmesh" or "nofullmesh"; the peer is told."""
+        self.run("ip", "mptcp", "endpoint", "change", "id", str(number), *flags)
+
     def counters(self) -> dict[str, int]:
         """The kernel's counters in here, under nstat's names: "MPTcpExtMPCapableSYNRX", "TcpRetransSegs"."""
         return call_inside(self.name, network.read_counters)
@@ -205,6 +280,8 @@ class Lab:
         _unwatch(self)
         for peer in self._peers:
             peer.kill()
+        for wire in self._wires:
+            wire.close()
         for device in self._devices:
             device.close()
         remove(self.name)

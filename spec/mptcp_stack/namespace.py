@@ -4,6 +4,7 @@ Whoever works inside does so on a thread of its own: the calling thread is never
 happens, and an event loop running on it is left alone.
 """
 
+import ctypes
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ from pyroute2 import netns
 
 T = TypeVar("T")
 
+CLONE_NEWNET: Final = 0x40000000
 FOLDER: Final = Path(netns.NETNS_RUN_DIR)
 """Where ``ip netns`` and we keep the names of namespaces."""
 
@@ -46,7 +48,15 @@ def call_inside(name: str | None, function: Callable[[], T]) -> T:
 
 def create(name: str) -> None:
     """Make an empty namespace. Raises OSError: it is there, or we have no right."""
-    netns.create(name)
+    call_inside(None, lambda: _create(name))
+
+
+def _create(name: str) -> None:
+    """The calling thread's namespace from now on is a new one, which gets a name."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.unshare(CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    netns.attach(name, f"self/task/{threading.get_native_id()}")
 
 
 def remove(name: str) -> None:

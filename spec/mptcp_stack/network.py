@@ -16,6 +16,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 IFA_F_NODAD: Final = 2
+MAIN_TABLE: Final = 254
 SIOCETHTOOL: Final = 0x8946
 SWITCHES: Final = (0x1F, 0x24, 0x2C, 0x15, 0x17, 0x19)  # ETHTOOL_S… TSO GSO GRO RXCSUM TXCSUM SG
 
@@ -75,8 +76,32 @@ def add_default_routes(gateways: tuple[str, ...]) -> None:
     """A default route for each family."""
     with IPRoute() as routes:
         for gateway in gateways:
-            family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
-            routes.route("add", dst="default", gateway=gateway, family=family)
+            routes.route("add", dst="default", gateway=gateway, family=find_family(gateway))
+
+
+def add_routes(name: str, networks: tuple[str, ...], table: int = MAIN_TABLE) -> None:
+    """What is for these networks ("10.79.0.0/24", "default") leaves by an interface."""
+    with IPRoute() as routes:
+        index = routes.link_lookup(ifname=name)[0]
+        for text in networks:
+            routes.route("add", dst=text, oif=index, family=find_family(text), table=table)
+
+
+def route_by_source(name: str, table: int, networks: tuple[str, ...] = ()) -> None:
+    """What comes from an interface's own addresses, or from these networks, leaves by it wherever it goes."""
+    with IPRoute() as routes:
+        index = routes.link_lookup(ifname=name)[0]
+        own = [str(message.get_attr("IFA_ADDRESS")) for message in routes.get_addr(index=index)]
+        if not networks:
+            for family in (socket.AF_INET, socket.AF_INET6):
+                routes.route("add", dst="default", oif=index, family=family, table=table)
+        for text in networks or own:
+            routes.rule("add", src=text, table=table, priority=table, family=find_family(text))
+
+
+def find_family(text: str) -> int:
+    """The family of a written address or network."""
+    return socket.AF_INET6 if ":" in text else socket.AF_INET
 
 
 def read_counters() -> dict[str, int]:

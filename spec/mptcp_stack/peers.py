@@ -5,9 +5,10 @@
     python -m mptcp_stack.peers echo     --listen fd77::1 8000 --tcp
     python -m mptcp_stack.peers exchange --connect 10.77.0.2 8000 --octets 5000
 
-One connection each. The first line on standard output is {"port": …} as soon as it listens or tries to
-connect, the last its report: what was sent and received (octets, SHA-256), the seconds that took, whether
-MPTCP was spoken to the end, and the error it met, by its errno's name.
+One connection each, or ``--count`` of them at once. The first line on standard output is {"port": …} as
+soon as it listens or tries to connect, the last its report: what was sent and received (octets, SHA-256),
+the seconds that took, whether MPTCP was spoken to the end, and the error it met, by its errno's name; of
+many connections the sums, how many got back what they sent, and the first error.
 
 Nothing but the standard library: it also runs by its path alone, on a machine without this project.
 """
@@ -23,13 +24,15 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import BinaryIO, Final, final
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, BinaryIO, Final, final
 
 IPPROTO_MPTCP: Final = 262
 SOL_MPTCP: Final = 284
 MPTCP_INFO: Final = 1
 MPTCP_INFO_FALLBACK: Final = 1  # a bit of mptcpi_flags, the 32 bits after six octets and two of padding
+TCP_FASTOPEN_CONNECT: Final = 30
 CHUNK: Final = 65_536
 
 
@@ -83,30 +86,7 @@ class Program:
         self.sent: Final = Count(options.hash)
         self.received: Final = Count(options.hash)
         self.error: str | None = None
-        self.listener: socket.socket | None = None
         self.started = self.finished = time.monotonic()
-
-    def open(self) -> socket.socket:
-        """Listen and accept, or connect."""
-        host, port = self.options.listen or self.options.connect
-        family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        protocol = socket.IPPROTO_TCP if self.options.tcp else IPPROTO_MPTCP
-        handle = socket.socket(family, socket.SOCK_STREAM, protocol)
-        handle.settimeout(self.options.timeout)
-        if self.options.connect:
-            say({"port": int(port)})
-            if self.options.source:
-                handle.bind((self.options.source, 0))
-            handle.connect(address)
-            return handle
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        handle.bind(address)
-        handle.listen(self.options.backlog)
-        say({"port": handle.getsockname()[1]})
-        connection, _ = handle.accept()
-        self.listener = handle  # as long as the connection lasts: without it the kernel refuses joins
-        connection.settimeout(self.options.timeout)
-        return connection
 
     def send(self, handle: socket.socket) -> None:
         """Send a file, or so many octets by chance, or the same ones over and over for some seconds."""
@@ -151,9 +131,13 @@ class Program:
         if action == "send":
             self.send(handle)
         elif action == "receive":
+            time.sleep(self.options.sleep)
             self.save(handle, self.options.limit)
         elif action == "echo":
             self.send_all(handle, self.receive(handle))
+        elif action == "answer":
+            self.save(handle)
+            self.send(handle)
         else:
             reading = threading.Thread(target=self.read_aside, args=(handle,))
             reading.start()
@@ -180,11 +164,12 @@ class Program:
         if end == "unread":
             select.select([handle], [], [], self.options.timeout)
 
-    def run(self) -> int:
-        """All of it; the exit status."""
+    def run(self, open_socket: Callable[[], socket.socket]) -> dict[str, Any]:
+        """All of it; the report."""
         multipath = False
         try:
-            with self.open() as handle:
+            with open_socket() as handle:
+                handle.settimeout(self.options.timeout)
                 self.started = time.monotonic()
                 try:
                     self.act(handle)
@@ -194,18 +179,93 @@ class Program:
                     multipath = is_multipath(handle)
         except OSError as error:
             self.error = explain(error)
-        say(
-            {
-                "sent": self.sent.octets,
-                "sent_sha256": self.sent.hexdigest(),
-                "received": self.received.octets,
-                "received_sha256": self.received.hexdigest(),
-                "seconds": round(self.finished - self.started, 6),
-                "mptcp": multipath,
-                "error": self.error,
-            }
-        )
-        return 0 if self.error is None else 1
+        return {
+            "sent": self.sent.octets,
+            "sent_sha256": self.sent.hexdigest(),
+            "received": self.received.octets,
+            "received_sha256": self.received.hexdigest(),
+            "seconds": round(self.finished - self.started, 6),
+            "mptcp": multipath,
+            "error": self.error,
+        }
+
+
+def run_many(options: argparse.Namespace, open_socket: Callable[[], socket.socket]) -> dict[str, Any]:
+    """Many connections at once, each on a thread of its own; the report of them all."""
+    reports: list[dict[str, Any]] = []
+
+    def run(number: int) -> None:
+        seed = argparse.Namespace(**{**vars(options), "seed": options.seed + number})
+        reports.append(Program(seed).run(open_socket))
+
+    began = time.monotonic()
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(options.count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {
+        "sent": sum(one["sent"] for one in reports),
+        "received": sum(one["received"] for one in reports),
+        "whole": sum(one["sent_sha256"] == one["received_sha256"] for one in reports),
+        "seconds": round(time.monotonic() - began, 6),
+        "mptcp": all(one["mptcp"] for one in reports),
+        "error": next((one["error"] for one in reports if one["error"]), None),
+    }
+
+
+def make_socket(options: argparse.Namespace) -> tuple[socket.socket, Any]:
+    """A socket as the options want it, and the address of --listen or --connect."""
+    host, port = options.listen or options.connect
+    family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+    protocol = socket.IPPROTO_TCP if options.tcp else IPPROTO_MPTCP
+    handle = socket.socket(family, socket.SOCK_STREAM, protocol)
+    handle.settimeout(options.timeout)
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if options.receive_buffer:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.receive_buffer)
+    return handle, address
+
+
+def connect(options: argparse.Namespace) -> socket.socket:
+    """A connection of ours."""
+    handle, address = make_socket(options)
+    if options.source or options.source_port:
+        handle.bind((options.source or "", options.source_port))
+    if options.fast_open:
+        handle.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)  # SYN leaves with the first text
+    handle.connect(address)
+    return handle
+
+
+def listen(options: argparse.Namespace) -> socket.socket:
+    """A listener."""
+    handle, address = make_socket(options)
+    handle.bind(address)
+    if options.fast_open:
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, options.backlog)
+    handle.listen(options.backlog)
+    return handle
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; the exit status."""
+    options = parse_arguments(arguments)
+    run = Program(options).run if options.count == 1 else partial(run_many, options)
+    if options.connect:
+        say({"port": int(options.connect[1])})
+        report = run(partial(connect, options))
+    else:
+        try:
+            listener = listen(options)
+        except OSError as error:
+            print(f"peers: {error.strerror}", file=sys.stderr)
+            return 1
+        say({"port": listener.getsockname()[1]})
+        with listener:  # as long as there are connections: without it the kernel refuses joins
+            report = run(lambda: listener.accept()[0])
+    say(report)
+    return 0 if report["error"] is None else 1
 
 
 def is_multipath(handle: socket.socket) -> bool:
@@ -224,7 +284,7 @@ def explain(error: OSError) -> str:
     return errno.errorcode.get(error.errno or 0, str(error))
 
 
-def say(report: dict[str, object]) -> None:
+def say(report: dict[str, Any]) -> None:
     """One line of JSON."""
     print(json.dumps(report), flush=True)
 
@@ -232,11 +292,15 @@ def say(report: dict[str, object]) -> None:
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="peers", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("action", choices=("send", "receive", "echo", "exchange"))
+    parser.add_argument("action", choices=("send", "receive", "echo", "answer", "exchange"))
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--listen", nargs=2, metavar=("ADDRESS", "PORT"))
     where.add_argument("--connect", nargs=2, metavar=("ADDRESS", "PORT"))
     parser.add_argument("--source", metavar="ADDRESS", help="connect from this address")
+    parser.add_argument("--source-port", type=int, default=0, help="and from this port")
+    parser.add_argument("--count", type=int, default=1, help="how many connections at once")
+    parser.add_argument("--fast-open", action="store_true", help="text in the SYN (RFC 7413)")
+    parser.add_argument("--receive-buffer", type=int, default=0, help="octets of SO_RCVBUF")
     parser.add_argument("--backlog", type=int, default=16)
     parser.add_argument("--octets", type=int, default=1, help="how many to send")
     parser.add_argument("--seed", type=int, default=1, help="of what is sent by chance")
@@ -252,6 +316,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--chunk", type=int, default=CHUNK, help="octets per read")
     parser.add_argument("--pause", type=float, default=0, help="seconds to wait after each read")
+    parser.add_argument("--sleep", type=float, default=0, help="seconds to wait before the first read")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for anything")
     parser.add_argument("--tcp", action="store_true", help="plain TCP")
     parser.add_argument("--no-hash", dest="hash", action="store_false", help="leave the SHA-256 out")
@@ -259,4 +324,4 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(Program(parse_arguments(sys.argv[1:])).run())
+    sys.exit(main(sys.argv[1:]))

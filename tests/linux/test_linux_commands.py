@@ -319,7 +319,7 @@ def test_lab_shell_keeps_ctrl_c() -> None:
 
 def test_lab_shows_an_exchange(tmp_path: Path) -> None:
     """Both directions with the kernel's witness, packet by packet, and into a file."""
-    answer = run_lab("--exchange", "20000", "--ladder", "--checksum", "--pcap", str(tmp_path / "p.pcap"))
+    answer = run_lab("--exchange", "20000", "--packets", "--checksum", "--pcap", str(tmp_path / "p.pcap"))
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("SHA-256 equal at both ends") == 2
     assert "MPTcpExtMPCapableSYNRX 1" in answer.stderr

@@ -12,7 +12,7 @@ from mptcp.wire.handshake import CapableSyn
 from mptcp.wire.options import NOP, MaximumSegmentSize
 from mptcp.wire.segment import ACK, SYN, Segment, emit
 from mptcp_stack.copying import Tally
-from mptcp_stack.ladder import Ladder
+from mptcp_stack.transcript import Transcript
 from mptcp_stack.report import describe, simplify, summarize
 from mptcp_stack.streams import open_connection, start_server
 
@@ -71,18 +71,18 @@ def test_progress_on_a_terminal() -> None:
     assert "received" in shown
 
 
-def test_ladder() -> None:
+def test_transcript() -> None:
     """Who to whom, flags, text and options; the first packets, and how many more."""
-    ladder = Ladder({"10.0.0.1": "here"}, limit=3)
-    ladder.add(make_packet(SYN, MaximumSegmentSize(1460), CapableSyn(1, 1)))
-    ladder.add(make_packet(ACK, NOP, NOP, Dss(DataAck(5, False), Mapping(9, True, 1, 70, None, False))))
-    ladder.add(b"\x45 is no packet")
+    transcript = Transcript({"10.0.0.1": "here"}, limit=3)
+    transcript.add(make_packet(SYN, MaximumSegmentSize(1460), CapableSyn(1, 1)))
+    transcript.add(make_packet(ACK, NOP, NOP, Dss(DataAck(5, False), Mapping(9, True, 1, 70, None, False))))
+    transcript.add(b"\x45 is no packet")
     for _ in range(4):
-        ladder.add(make_packet(ACK, Dss(DataAck(5, False), Mapping(9, True, 0, 1, None, True))))
-    first, second, third, last = ladder.lines()
+        transcript.add(make_packet(ACK, Dss(DataAck(5, False), Mapping(9, True, 0, 1, None, True))))
+    first, second, third, last = transcript.lines()
     assert "here → 10.0.0.2  SYN" in first
     assert "MaximumSegmentSize CapableSyn" in first
     assert "[Dss ack 5 dsn 9 (70 octets from 1)]" in second
     assert "not a segment" in third
     assert last == "and 4 more"
-    assert "DATA_FIN" in ladder.describe(make_packet(ACK, Dss(None, Mapping(9, True, 0, 1, None, True))))
+    assert "DATA_FIN" in transcript.describe(make_packet(ACK, Dss(None, Mapping(9, True, 0, 1, None, True))))

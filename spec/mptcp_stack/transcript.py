@@ -16,7 +16,7 @@ PADDING: Final = (NoOperation, EndOfList)
 
 
 @final
-class Ladder:
+class Transcript:
     """Keeps the first ``limit`` packets that it sees, counts the others; ``names`` for the addresses."""
 
     def __init__(self, names: Mapping[str, str], limit: int = 40) -> None:

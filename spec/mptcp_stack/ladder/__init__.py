@@ -1,0 +1,1 @@
+"""The ladder: what the stack is tried with against this machine's kernel, rung by rung."""
