@@ -1,12 +1,17 @@
 """The device of the command line: a TUN interface in the namespace where the command runs."""
 
 import ipaddress
+import os
 import socket
+from typing import Final
 
 from mptcp_stack.device import Device
 from mptcp_stack.namespace import call_inside
 from mptcp_stack.network import list_addresses
 from mptcp_stack.tun import open_tun
+
+ALONE: Final = 77  # our networks are 10.77.N.0/24 and fd77:N::/64
+BEHIND_WIRES: Final = 79  # in a lab with paths, where the networks of the wires have these numbers
 
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
@@ -55,7 +60,8 @@ def describe_kernel_end(ours: Interface) -> str:
 def choose_interfaces() -> list[Interface]:
     """The first of our default networks that no interface here has."""
     taken = call_inside(None, list_addresses)
+    net = BEHIND_WIRES if "MPTCP_LAB_FAR" in os.environ else ALONE
     for number in range(256):
-        if f"10.77.{number}.1" not in taken:
-            return [parse_interface(f"10.77.{number}.2"), parse_interface(f"fd77:{number:x}::2")]
-    raise OSError("no network of 10.77.0.0/16 is free: say --address")
+        if f"10.{net}.{number}.1" not in taken:
+            return [parse_interface(f"10.{net}.{number}.2"), parse_interface(f"fd{net}:{number:x}::2")]
+    raise OSError(f"no network of 10.{net}.0.0/16 is free: say --address")

@@ -1,13 +1,10 @@
-"""The sub-commands `mptcp connect`, `mptcp serve` and `mptcp lab`.
+"""The sub-commands `mptcp connect` and `mptcp serve`.
 
 What a user can get wrong is one sentence on standard error and exit status 1 (2 where the command line
 itself is wrong); ``mptcp_stack.command`` prints the sentence of an OSError that comes out of here.
 """
 
 import asyncio
-import os
-import signal
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,17 +12,15 @@ from typing import Annotated, Final
 import typer
 
 from mptcp.choices import ACCEPT, REQUIRE
-from mptcp_stack import conversation, exchange
+from mptcp_stack import conversation
 from mptcp_stack.attach import attach
 from mptcp_stack.conversation import Wishes
 from mptcp_stack.interface import open_interface
-from mptcp_stack.lab import Lab
 from mptcp_stack.pcap import PcapWriter
 from mptcp_stack.report import say
 from mptcp_stack.stack import Stack, suit
 
 USAGE: Final = 2  # exit status: the command line is wrong
-INTERRUPTED: Final = 130  # exit status: 128 + SIGINT
 
 Port = Annotated[int, typer.Argument(min=1, max=65_535, help="The TCP port.", show_default=False)]
 In = Annotated[Path | None, typer.Option("--in", help="Send this file instead of standard input.")]
@@ -137,78 +132,3 @@ def serve(
         wishes = resources.enter_context(Wishes(source, sink, as_json))
         stack = open_stack(resources, device, interface, address, (port,), checksum, pcap)
         asyncio.run(conversation.serve(stack, port, wishes, keep))
-
-
-def lab(
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(help="What to run inside; a shell if nothing.", show_default=False),
-    ] = None,
-    octets: Annotated[
-        int | None,
-        typer.Option("--exchange", min=1, help="Instead: so many octets from the kernel to us and back."),
-    ] = None,
-    checksum: Annotated[bool, typer.Option("--checksum", help="Have the kernel use DSS checksums.")] = False,
-    pcap: Annotated[
-        Path | None, typer.Option("--pcap", help="Write the packets of --exchange to this file.")
-    ] = None,
-    ladder: Annotated[
-        bool, typer.Option("--ladder", help="Print the first packets of --exchange, one a line.")
-    ] = False,
-    source: Annotated[
-        Path | None, typer.Option("--in", help="Instead: all of this file from the kernel to us and back.")
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="Keep what came in this folder: from-kernel, to-kernel.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Outcome of the exchange as JSON on standard output.")
-    ] = False,
-) -> None:
-    """Open a network namespace with the kernel's MPTCP in it, and run a shell or a command there.
-
-    Nothing leaves it, and at its end nothing of it is left. `mptcp serve` and `mptcp connect` work inside,
-    beside the kernel's own programs.
-
-    Examples:
-    mptcp lab -- sh -c 'python -m mptcp_stack.peers echo --listen :: 8000 &
-    echo hello | mptcp connect 10.77.0.1 8000'
-
-    mptcp lab --exchange 1000000 --ladder
-    """
-    cargo = exchange.Cargo(octets or 0, source, folder)
-    with Lab({"net.mptcp.checksum_enabled": str(int(checksum))}) as ground:
-        if octets is not None or source is not None:
-            if not exchange.show(ground, cargo, pcap, ladder, as_json):
-                raise typer.Exit(1)
-            return
-        shell = os.environ.get("SHELL", "/bin/sh")
-        if not command:
-            say(f"in the namespace {ground.name}, until this shell ends; the kernel's MPTCP is on")
-        raise typer.Exit(run_inside(ground, command or [shell], patient=not command))
-
-
-def run_inside(ground: Lab, command: list[str], patient: bool) -> int:
-    """Run a command on this terminal inside the lab; its exit status.
-
-    A shell (``patient``) gets Ctrl-C for itself; another command is ended by it.
-    """
-    try:
-        process = ground.popen(*command, env={**os.environ, "MPTCP_LAB": ground.name})
-    except OSError as error:
-        raise OSError(error.errno, f"cannot run {command[0]}: {error.strerror}") from error
-    before = signal.getsignal(signal.SIGINT)
-    if patient:
-        signal.signal(signal.SIGINT, lambda number, frame: None)
-    try:
-        status = process.wait()
-    except KeyboardInterrupt:
-        try:
-            process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return status if status >= 0 else 128 - status

@@ -123,7 +123,7 @@ class Lab:
     ) -> Wire:
         """A wire to the kernel of another lab, which takes our place: way 0 leads there.
 
-        What is behind the other's TUN interfaces is found, too: 10.79.N.0/24 and fd79:N::/64 by this wire.
+        What is behind TUN interfaces here is found from there by this wire: 10.79.N.0/24 and fd79:N::/64.
         """
         near = self.open_tun(number, mtu)
         far = open_tun(
@@ -137,8 +137,8 @@ class Lab:
         for lab in (self, other):
             call_inside(lab.name, lambda: network.route_by_source(near.name, TABLE + number))
         behind = (f"10.79.{number}.0/24", f"fd79:{number:x}::/64")
-        call_inside(self.name, lambda: network.add_routes(near.name, behind))
-        call_inside(other.name, lambda: network.route_by_source(near.name, TABLE + number, behind))
+        call_inside(self.name, lambda: network.route_by_source(near.name, TABLE + number, behind))
+        call_inside(other.name, lambda: network.add_routes(near.name, behind))
         end = far.detach()
         return self._lay(near, end, line, seed)
 

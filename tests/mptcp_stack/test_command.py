@@ -22,7 +22,7 @@ from mptcp_stack.command import (
 PROJECT = tomllib.loads(Path(__file__, "../../../pyproject.toml").resolve().read_text(encoding="utf-8"))[
     "project"
 ]
-ENTRY = EntryPoint("lab", "mptcp_stack.commands:lab", "mptcp.commands")
+ENTRY = EntryPoint("lab", "mptcp_stack.lab_command:lab", "mptcp.commands")
 
 # Runs in a Python of its own: the modules named in the first argument cannot be imported there, and one
 # more sub-command, from the folder in the second, is installed. The rest is the command line.

@@ -12,9 +12,9 @@ from mptcp.wire.handshake import CapableSyn
 from mptcp.wire.options import NOP, MaximumSegmentSize
 from mptcp.wire.segment import ACK, SYN, Segment, emit
 from mptcp_stack.copying import Tally
-from mptcp_stack.transcript import Transcript
 from mptcp_stack.report import describe, simplify, summarize
 from mptcp_stack.streams import open_connection, start_server
+from mptcp_stack.transcript import Transcript
 
 HERE, THERE = ip_address("10.0.0.1").packed, ip_address("10.0.0.2").packed
 

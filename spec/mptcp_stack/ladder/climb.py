@@ -27,8 +27,12 @@ LADDERS: Final = {"tcp": tcp.RUNGS}
 
 
 def find_rung(name: str) -> Rung:
-    """A rung by its name."""
-    return next(rung for rungs in LADDERS.values() for rung in rungs if rung.name == name)
+    """A rung by its name. Raises KeyError."""
+    for rungs in LADDERS.values():
+        for rung in rungs:
+            if rung.name == name:
+                return rung
+    raise KeyError(f"there is no rung {name}")
 
 
 def climb(rung: Rung) -> Iterator[Result]:

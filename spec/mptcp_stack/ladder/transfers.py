@@ -130,6 +130,8 @@ async def fast_open(ground: Ground) -> None:
         await talk.receive()
         await talk.close()
         await talk.check()
+    kind = "Passive" if ground.role == CLIENT else "Active"
+    require(ground.count(f"TcpExtTCPFastOpen{kind}") > 0, "the text was not in the SYN")
 
 
 async def compare(ground: Ground) -> None:

@@ -1,0 +1,153 @@
+"""The ladder and its wires, against this kernel."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mptcp_stack import namespace
+from mptcp_stack.forwarder import Line
+from mptcp_stack.lab import Lab
+
+pytestmark = pytest.mark.linux
+
+CODE = "from mptcp_stack.command import main; main()"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def run_lab(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", CODE, "lab", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=ENVIRONMENT,
+    )
+
+
+def test_some_rungs() -> None:
+    """Each prints a row with the kernel's witness; the exit status says that none fell."""
+    answer = run_lab("--ladder", "tcp", "--rung", "octets-1M", "--rung", "open", "--rung", "reset")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.count(" ok ") == 10
+    assert "EstabResets 2" in answer.stdout
+    assert "10 of 10 ok, in" in answer.stderr
+
+
+def test_as_json() -> None:
+    """For programs; and what a lossy wire lost was sent again."""
+    answer = run_lab("--ladder", "tcp", "--rung", "loss-5%", "--json")
+    summary = json.loads(answer.stdout)
+    assert summary["is_good"] and answer.returncode == 0, answer.stderr
+    assert len(summary["results"]) == 6
+    for result in summary["results"]:
+        assert result["octets"] == 1_000_000
+        assert result["kernels"] > 0
+        assert (result["ours"] > 0) == (result["role"] != "kernel")
+
+
+def test_a_fall_is_an_exit_status() -> None:
+    """With an environment in which no lab can be made, all is counted as skipped or fallen, none as good."""
+    answer = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$@"', "sh"]
+        + [sys.executable, "-c", CODE, "lab", "--ladder", "tcp", "--rung", "octets-1"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=ENVIRONMENT,
+    )
+    assert "12 skipped, so not tried (this machine has no /dev/net/tun)" in answer.stderr
+    assert "0 of 12 ok" in answer.stderr
+
+
+def test_interrupted() -> None:
+    """Ctrl-C: the climbers are called back, and nothing of their labs is left."""
+    before = set(namespace.list_names())
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, "lab", "--ladder", "tcp", "--rung", "path-silent"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    while not set(namespace.list_names()) - before:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint) == (130, "")
+    assert set(namespace.list_names()) <= before
+
+
+def test_wrong_words() -> None:
+    """One sentence and exit status 2."""
+    for arguments, sentence in (
+        (("--ladder", "down"), "there is no ladder down"),
+        (("--ladder", "--rung", "that"), "there is no rung that"),
+        (("--paths", "1", "--rate", "25 parsec"), "25 parsec is not a rate"),
+        (("--paths", "1", "--loss", "2"), "2 is more than all: say 2%"),
+    ):
+        answer = run_lab(*arguments)
+        assert answer.returncode == 2
+        assert answer.stderr.startswith(f"mptcp: {sentence}")
+
+
+def test_lab_with_paths() -> None:
+    """Two kernels, and ours behind one of them: each path is as slow as it was told."""
+    script = """
+        far() { ip netns exec $MPTCP_LAB_FAR "$@"; }
+        far python3 -m mptcp_stack.peers echo --listen 10.77.0.2 8000 & sleep 1
+        python3 -m mptcp_stack.peers exchange --connect 10.77.0.2 8000 --octets 20000
+        far python3 -m mptcp_stack.peers echo --listen 10.77.1.2 8001 & sleep 1
+        echo hello | mptcp connect 10.77.1.2 8001
+        wait
+    """
+    script = script.replace("python3", sys.executable).replace(
+        "mptcp connect", f"{sys.executable} -c '{CODE}' connect"
+    )
+    answer = run_lab("--paths", "2", "--delay", "100ms", "--delay", "1ms", "--", "sh", "-c", script)
+    assert answer.returncode == 0, answer.stderr
+    reports = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+    slow = next(report for report in reports if report.get("sent_sha256") and report["sent"] == 20_000)
+    assert slow["sent_sha256"] == slow["received_sha256"]
+    assert slow["seconds"] > 0.4
+    assert "hello" in answer.stdout
+
+
+def test_a_wire_that_changes() -> None:
+    """Down and up again: the kernel's own connection survives, later."""
+    with Lab() as near, Lab() as far:
+        wire = near.lay_wire(far, 3, Line(delay=1_000))
+        server = near.peer("echo", "--listen", "10.77.3.1", "8000")
+        server.wait_ready()
+        wire.change(is_up=False)
+        client = far.peer("exchange", "--connect", "10.77.3.1", "8000", "--octets", "100000")
+        wire.wait_until(lambda there, back: back["lost"] > 0)
+        wire.change(is_up=True)
+        report = client.wait_report()
+        assert report["sent_sha256"] == report["received_sha256"]
+        assert server.wait_report()["error"] is None
+
+
+def test_endpoints() -> None:
+    """What `ip mptcp` says of what was set."""
+    with Lab() as lab:
+        lab.open_tun(1)
+        lab.set_limits(3, 4)
+        lab.add_endpoint("10.77.1.1", "signal", port=8_100)
+        lab.add_endpoint("fd77:1::1", "subflow", "fullmesh", number=7, device="tun1")
+        lab.change_endpoint(7, "backup", "nofullmesh")
+        limits = lab.run("ip", "mptcp", "limits").stdout.split()
+        assert limits == ["add_addr_accepted", "4", "subflows", "3"]
+        first, second = lab.run("ip", "mptcp", "endpoint").stdout.splitlines()
+        assert first.split() == ["10.77.1.1", "port", "8100", "id", "1", "signal"]
+        assert second.split() == ["fd77:1::1", "id", "7", "subflow", "backup", "dev", "tun1"]
+        with pytest.raises(OSError, match="path manager refuses"):
+            lab.add_endpoint("10.77.1.1", "signal", number=7)
+        lab.delete_endpoint(7)
+        lab.flush_endpoints()
+        assert lab.run("ip", "mptcp", "endpoint").stdout == ""
