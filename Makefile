@@ -15,7 +15,7 @@ BENCHES := $(sort $(wildcard tests/bench/bench_*.py))
 unexport PYTHONPATH
 export MYPY_CACHE_DIR := build/mypy
 
-.PHONY: help demo test prove fuzz lint bench docs install clean distclean
+.PHONY: help demo test ladder prove fuzz lint bench docs install clean distclean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -35,6 +35,9 @@ test: install ## run the test suite on both builds (ARGS="-k word" picks some)
 	echo "==> the tests on the interpreted build"; \
 	MPTCP_EXPECT_BUILD=interpreted $(PYTEST) || status=1; \
 	exit $$status
+
+ladder: install ## try the stack against this kernel, rung by rung (ARGS="tcp --rung loss" picks some)
+	@$(BIN)/mptcp lab --ladder $(ARGS)
 
 prove: install ## prove the theorems about the sources, each with its mutants (ARGS="T12 serial" picks some)
 	@$(BIN)/mptcp prove $(ARGS)

@@ -20,11 +20,11 @@ from mptcp_stack.lab import Lab
 
 pytestmark = pytest.mark.linux
 
-NAMES = ("connect", "serve", "lab")
+MODULES = {"connect": "commands", "serve": "commands", "lab": "lab_command"}
 CODE = (
     "import sys; from importlib.metadata import EntryPoint; from mptcp_stack import command; "
-    "command.find_commands = lambda: {n: EntryPoint(n, f'mptcp_stack.commands:{n}', command.GROUP) "
-    f"for n in {NAMES!r}}}; sys.exit(command.run(sys.argv[1:]))"
+    "command.find_commands = lambda: {n: EntryPoint(n, f'mptcp_stack.{m}:{n}', command.GROUP) "
+    f"for n, m in {MODULES!r}.items()}}; sys.exit(command.run(sys.argv[1:]))"
 )
 OCTETS = Random(9).randbytes(500_000)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -15,7 +15,11 @@ from mptcp_stack.lab import Lab
 
 pytestmark = pytest.mark.linux
 
-CODE = "from mptcp_stack.command import main; main()"
+CODE = (
+    "import sys; from importlib.metadata import EntryPoint; from mptcp_stack import command; "
+    "command.find_commands = lambda: {n: EntryPoint(n, f'mptcp_stack.{m}:{n}', command.GROUP) "
+    "for n, m in (('lab', 'lab_command'), ('connect', 'commands'))}; sys.exit(command.run(sys.argv[1:]))"
+)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
@@ -33,7 +37,7 @@ def test_some_rungs() -> None:
     """Each prints a row with the kernel's witness; the exit status says that none fell."""
     answer = run_lab("--ladder", "tcp", "--rung", "octets-1M", "--rung", "open", "--rung", "reset")
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.count(" ok ") == 10
+    assert answer.stdout.count("│ ok ") == 10
     assert "EstabResets 2" in answer.stdout
     assert "10 of 10 ok, in" in answer.stderr
 
@@ -50,8 +54,8 @@ def test_as_json() -> None:
         assert (result["ours"] > 0) == (result["role"] != "kernel")
 
 
-def test_a_fall_is_an_exit_status() -> None:
-    """With an environment in which no lab can be made, all is counted as skipped or fallen, none as good."""
+def test_what_cannot_be_tried() -> None:
+    """A machine where no lab can be made: all is counted as skipped, none as good or fallen."""
     answer = subprocess.run(
         ["unshare", "--net", "--mount", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$@"', "sh"]
         + [sys.executable, "-c", CODE, "lab", "--ladder", "tcp", "--rung", "octets-1"],
@@ -60,8 +64,8 @@ def test_a_fall_is_an_exit_status() -> None:
         timeout=100,
         env=ENVIRONMENT,
     )
-    assert "12 skipped, so not tried (this machine has no /dev/net/tun)" in answer.stderr
-    assert "0 of 12 ok" in answer.stderr
+    assert "0 of 8 ok, 8 skipped, so not tried (this machine has no /dev/net/tun)" in answer.stderr
+    assert answer.returncode == 0
 
 
 def test_interrupted() -> None:
@@ -107,14 +111,14 @@ def test_lab_with_paths() -> None:
         wait
     """
     script = script.replace("python3", sys.executable).replace(
-        "mptcp connect", f"{sys.executable} -c '{CODE}' connect"
+        "mptcp connect", f'{sys.executable} -c "{CODE}" connect'
     )
     answer = run_lab("--paths", "2", "--delay", "100ms", "--delay", "1ms", "--", "sh", "-c", script)
     assert answer.returncode == 0, answer.stderr
     reports = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
     slow = next(report for report in reports if report.get("sent_sha256") and report["sent"] == 20_000)
     assert slow["sent_sha256"] == slow["received_sha256"]
-    assert slow["seconds"] > 0.4
+    assert slow["seconds"] > 0.2
     assert "hello" in answer.stdout
 
 

@@ -21,6 +21,7 @@ from mptcp_stack.ladder import climb
 from mptcp_stack.ladder.rung import FELL, KERNEL, OK, SKIPPED, Result, Rung
 
 PATIENCE: Final = 30.0  # seconds for a rung beside those of its cases
+WIDE: Final = 150  # columns of a table that goes into a file
 WIDTH: Final = 3  # rungs at once, where none wants to be alone
 COLOURS: Final = {OK: "green", FELL: "bold red", SKIPPED: "yellow"}
 TUN: Final = Path("/dev/net/tun")
@@ -142,7 +143,7 @@ def run(ladder: str, names: tuple[str, ...], as_json: bool) -> bool:
     if as_json:
         print(json.dumps(summarize(results, seconds)))
     else:
-        Console().print(draw(results))
+        Console(width=None if sys.stdout.isatty() else WIDE).print(draw(results))
     Console(stderr=True, highlight=False).print(conclude(results, seconds))
     return all(result.verdict != FELL for result in results)
 

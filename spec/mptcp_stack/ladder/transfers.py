@@ -125,9 +125,11 @@ async def fast_open(ground: Ground) -> None:
             talk.sent.update(first)
             talk.writer.write_eof()
         else:
-            talk = await ground.open("exchange", "--octets", str(ground.rung.octets), "--fast-open")
-            await talk.send(ground.rung.octets)
+            arguments = ("--octets", str(ground.rung.octets), "--end", "half", "--fast-open")
+            talk = await ground.open("send", *arguments)
         await talk.receive()
+        if ground.role != CLIENT:
+            await talk.send(ground.rung.octets)
         await talk.close()
         await talk.check()
     kind = "Passive" if ground.role == CLIENT else "Active"
