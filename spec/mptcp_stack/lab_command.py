@@ -32,8 +32,8 @@ def read_number(text: str, units: Mapping[str, float], what: str) -> float:
     """A number with its unit, "25mbit". Raises ValueError."""
     match = NUMBER.fullmatch(text.strip())
     if match is None or match[2].lower() not in units:
-        known = ", ".join(f"{unit}" for unit in units if unit)
-        raise ValueError(f"{text} is not a {what}: a number and one of {known}")
+        known = ", ".join(unit for unit in units if unit)
+        raise ValueError(f"{text} is not a {what}" + (f": a number and one of {known}" if known else ""))
     return float(match[1]) * units[match[2].lower()]
 
 

@@ -10,21 +10,23 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mptcp_stack import commands
+from mptcp_stack import commands, lab_command
 from mptcp_stack.attach import describe_kernel_end, parse_interface
+from mptcp_stack.forwarder import Line
+from mptcp_stack.lab_command import read_lines
 
-NAMES = ("connect", "serve", "lab")
+MODULES = {"connect": "commands", "serve": "commands", "lab": "lab_command"}
 
 
 @pytest.fixture
 def application() -> typer.Typer:
     application = typer.Typer()
-    for name in NAMES:
-        application.command(name)(getattr(commands, name))
+    for function in (commands.connect, commands.serve, lab_command.lab):
+        application.command()(function)
     return application
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODULES)
 def test_help_has_an_example(name: str, application: typer.Typer) -> None:
     """What a sub-command is for, and how it is typed."""
     answer = CliRunner().invoke(application, [name, "--help"], env={"COLUMNS": "300", "TERM": "dumb"})
@@ -49,6 +51,12 @@ def test_help_has_an_example(name: str, application: typer.Typer) -> None:
         ["serve"],
         ["serve", "-5"],
         ["lab", "--exchange", "0"],
+        ["lab", "--paths", "9"],
+        ["lab", "--paths", "1", "--rate", "25 parsec"],
+        ["lab", "--paths", "1", "--loss", "2"],
+        ["lab", "--paths", "1", "--delay", "soon"],
+        ["lab", "--ladder", "down"],
+        ["lab", "--ladder", "--rung", "that"],
     ],
 )
 def test_wrong_usage(arguments: list[str], application: typer.Typer) -> None:
@@ -109,8 +117,8 @@ def call(*arguments: str, before: tuple[str, ...] = (), **more: Any) -> "subproc
     """Run the command line in a process of its own."""
     code = (
         "import sys; from importlib.metadata import EntryPoint; from mptcp_stack import command; "
-        "command.find_commands = lambda: {n: EntryPoint(n, f'mptcp_stack.commands:{n}', command.GROUP) "
-        f"for n in {NAMES!r}}}; sys.exit(command.run(sys.argv[1:]))"
+        "command.find_commands = lambda: {n: EntryPoint(n, f'mptcp_stack.{m}:{n}', command.GROUP) "
+        f"for n, m in {MODULES!r}.items()}}; sys.exit(command.run(sys.argv[1:]))"
     )
     return subprocess.run(
         [*before, sys.executable, "-c", code, *arguments],
@@ -121,3 +129,16 @@ def call(*arguments: str, before: tuple[str, ...] = (), **more: Any) -> "subproc
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         **more,
     )
+
+
+def test_what_paths_are_like() -> None:
+    """Each option again for the next path, the last one for all that follow."""
+    first, second, third = read_lines(
+        3, rate=["25mbit", "300kbit"], delay=["25", "1.5s", "500us"], loss=["1%", "0.5"], mtu=None
+    )
+    assert (first.rate, second.rate, third.rate) == (25_000_000, 300_000, 300_000)
+    assert (first.delay, second.delay, third.delay) == (25_000, 1_500_000, 500)
+    assert (first.loss, second.loss, third.loss, first.mtu) == (0.01, 0.5, 0.5, 0)
+    assert read_lines(1, mtu=["1400"]) == [Line(mtu=1_400)]
+    with pytest.raises(ValueError, match="1ms is not a number of octets"):
+        read_lines(1, mtu=["1ms"])

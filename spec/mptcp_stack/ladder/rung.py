@@ -2,12 +2,9 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mptcp_stack.forwarder import Line
-
-if TYPE_CHECKING:
-    from mptcp_stack.ladder.ground import Ground
 
 CLIENT: Final = "client"  # we open, the kernel accepts
 SERVER: Final = "server"  # the other way round
@@ -18,7 +15,8 @@ OK: Final = "ok"
 FELL: Final = "fell"
 SKIPPED: Final = "skipped"
 
-Runner = Callable[["Ground"], Awaitable[None]]
+Runner = Callable[[Any], Awaitable[None]]
+"""What is done on a ``Ground``; raises Fell."""
 
 
 class Fell(Exception):
