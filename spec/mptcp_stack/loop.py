@@ -5,6 +5,7 @@ the application hears what happened and may act on it, and all that may leave no
 """
 
 import asyncio
+import errno
 from collections import deque
 from collections.abc import Callable
 from typing import Final, final
@@ -60,8 +61,7 @@ class Driver:
         self.on_lost: Final[list[Callable[[OSError], None]]] = []
         self._queues: Final[dict[Device, deque[Outgoing]]] = {device: deque() for device in devices}
         self._routes: Final = {address: device for device in devices for address in device.addresses}
-        for device in devices:
-            device.reachable = tuple(self._routes)  # a path may cross: each address by each device
+        self._meet()
         self._crossings: Final[dict[tuple[Address, Address], Device]] = {}  # paths from one to another
         self._tap: Final = tap
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,6 +208,28 @@ class Driver:
 
     # -- devices ------------------------------------------------------------------------------------
 
+    def plug(self, device: Device) -> None:
+        """One more device; the host is told of its addresses by whoever knows what they are for."""
+        self._queues[device] = deque()
+        for address in device.addresses:
+            self._routes.setdefault(address, device)
+        self._meet()
+        if self._loop is not None:
+            self._loop.add_reader(device.fileno(), self._arrive, device)
+
+    def release(self, device: Device) -> None:
+        """A device is to go: the peers are told while they can be, and what it alone carried ends."""
+        if device not in self._queues:
+            return
+        self._forsake(device, OSError(errno.ENETDOWN, f"the device {device.name} was taken away"))
+        self._turn()
+        self._unplug(device)
+
+    def _meet(self) -> None:
+        """A path may cross: each of our addresses by each device."""
+        for device in self._queues:
+            device.reachable = tuple(self._routes)
+
     def _send(self, outgoing: Outgoing) -> None:
         """Hand a packet to its device, or to the queue in front of it, which loses what it cannot hold."""
         device = self._find_route(outgoing)
@@ -277,13 +299,18 @@ class Driver:
         if device not in self._queues:
             return
         self._unplug(device)
-        for address in device.addresses:
-            if self.host.interfaces.has(address):
-                self.host.remove_address(address, self.clock())  # other subflows go on, or others may come
-        for handle, flow in list(self.flows.items()):
-            if flow.local in device.addresses and not (self._queues and self.host.status(handle).multipath):
-                flow.fail(error)
+        self._forsake(device, error)
         if not self._queues:
             self.lost = error
             for tell in list(self.on_lost):
                 tell(error)
+
+    def _forsake(self, device: Device, error: OSError) -> None:
+        """Its addresses are ours no more: subflows by other devices go on, or others may come."""
+        for address in device.addresses:
+            if self.host.interfaces.has(address):
+                self.host.remove_address(address, self.clock())
+        others = any(other is not device for other in self._queues)
+        for handle, flow in list(self.flows.items()):
+            if flow.local in device.addresses and not (others and self.host.status(handle).multipath):
+                flow.fail(error)

@@ -125,14 +125,45 @@ class Stack:
         tap: Callable[[bytes], None] | None = None,
         linger: float = 30.0,
     ) -> None:
-        self.devices: Final = devices
+        self._devices: Final = list(devices)
         self.choices: Final = choices or suit(devices)
-        self.addresses: Final = tuple(address for device in devices for address in device.addresses)
+        addresses = tuple(address for device in devices for address in device.addresses)
         self.linger: Final = linger
-        host = Host(self.addresses, seed or draw_seed(), self.choices, journal)
+        host = Host(addresses, seed or draw_seed(), self.choices, journal)
         self.driver: Final = Driver(host, devices, clock, tap)
         self._servers: Final[set[Server]] = set()
         self._token: contextvars.Token[Stack] | None = None
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Those that it has now."""
+        return tuple(self._devices)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Ours, now."""
+        return self.host.interfaces.addresses
+
+    def add_device(self, device: Device, *, is_backup: bool = False, is_signal: bool = False) -> None:
+        """One more device, which the stack closes at its end; connections may use its addresses at once.
+
+        ``is_backup``: only where no other can; ``is_signal``: peers are told, so that they may join them.
+        Raises OSError with EADDRINUSE if an address is ours already.
+        """
+        for address in device.addresses:
+            if self.host.interfaces.has(address):
+                raise OSError(errno.EADDRINUSE, f"{ipaddress.ip_address(address)} is an address already")
+        self._devices.append(device)
+        self.driver.plug(device)
+        for address in device.addresses:
+            self.host.add_address(address, self.driver.now(), is_backup, is_signal)
+        self.driver.wake()
+
+    def remove_device(self, device: Device) -> None:
+        """Take a device away and close it: peers are told, subflows by other devices go on."""
+        self.driver.release(device)
+        self._devices.remove(device)
+        device.close()
 
     @property
     def host(self) -> Host:
@@ -171,7 +202,7 @@ class Stack:
             await asyncio.sleep(0)  # the resets leave
         finally:
             self.driver.stop()
-            for device in self.devices:
+            for device in self._devices:
                 device.close()
         await asyncio.sleep(0)  # the protocols hear of their end
 
