@@ -5,6 +5,7 @@ enough from what was measured that another seed would do, and near enough to fai
 """
 
 import dataclasses
+from random import Random
 from typing import Any
 
 import pytest
@@ -88,3 +89,38 @@ def test_lost_tail() -> None:
         times[rack] = 8_000 * 8 / speed
         assert again > 0
     assert times[True] < 0.5 * times[False]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_path(seed: int) -> None:
+    """Whatever a path loses, repeats and shuffles, and whatever was chosen: all arrives, and in time."""
+    dice = Random(seed)
+    is_long = dice.random() < 0.3
+    line = Line(
+        rate=dice.choice([0, 1_000_000, 20_000_000]),
+        delay=dice.choice([100, 5 * MILLISECOND, 100 * MILLISECOND]),
+        loss=dice.choice([0, 0.01, 0.1, 0.3]),
+        reorder=dice.choice([0, 0.05, 0.3]),
+        reorder_delay=dice.choice([100, 3 * MILLISECOND, 200 * MILLISECOND]),
+        duplicate=dice.choice([0, 0.05]),
+        queue=dice.choice([0, 20_000]),
+        mtu=65_535 if is_long else 1_500,
+    )
+    speed, _ = measure(
+        line,
+        dice.choice([300, 30_000, 100_000]),
+        multipath=dice.random() < 0.5,
+        sack=dice.random() < 0.8,
+        rack=dice.random() < 0.7,
+        frto=dice.random() < 0.8,
+        timestamps=dice.random() < 0.5,
+        congestion=dice.choice([CUBIC, NEWRENO]),
+        receive_buffer=dice.choice([3_000, 40_000, 1 << 20]),
+        send_buffer=1 << 20,
+        delayed_ack=dice.choice([0, 40 * MILLISECOND]),
+        offload=dice.choice([0, 20_000]) if is_long else 0,
+        nagle=dice.random() < 0.5,
+        retransmissions=30,
+        syn_attempts=12,
+    )
+    assert speed > 0 if line.loss else speed > 0.001
