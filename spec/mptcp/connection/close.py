@@ -104,7 +104,8 @@ def progress_plain(control: Control, now: Micros) -> None:
         ):
             branch.is_closing = True
             branch.subflow.close(now)
-        if tcb.rcv_fin != NO_OFFSET and tcb.rcv_nxt > tcb.rcv_fin and control.rcv_fin == NO_OFFSET:
+        is_fin = tcb.rcv_fin != NO_OFFSET and tcb.rcv_nxt > tcb.rcv_fin
+        if is_fin and len(branch.inbound) == 0 and control.rcv_fin == NO_OFFSET:
             control.rcv_fin = control.rcv_nxt
         if tcb.snd_fin != NO_OFFSET and tcb.snd_una > tcb.snd_fin:
             take_plain_ack_of_fin(control, now)

@@ -53,6 +53,7 @@ class Branch(Record):
         "received",
         "inbound",
         "has_mapping",
+        "line",
         "has_data_ack",
         "handed",
         "penalised_at",
@@ -83,6 +84,7 @@ class Branch(Record):
         self.sent: list[Run] = []  # mappings of text that the subflow has not had acknowledged
         self.received: list[Run] = []  # mappings of text that has not been moved to data level
         self.inbound = Queue(1)  # text in subflow order that has not been moved to data level
+        self.line = 0  # data offset minus subflow offset of the last text that was mapped
         self.has_mapping = False  # a mapping arrived here: the path carries options
         self.has_data_ack = False  # and so did a Data ACK
         self.handed = 1  # text before this subflow offset was handed to the other subflows as well

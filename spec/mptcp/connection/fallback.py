@@ -66,6 +66,14 @@ def is_waiting_for_mapping(branch: Branch) -> bool:
     return branch.has_mapping and len(branch.inbound) > 0 and not branch.received
 
 
+def has_gap(control: Control, branch: Branch) -> bool:
+    """Whether text that the subflow acknowledged was not taken as data: it would be missing for ever.
+
+    It was outside the window, or without mapping; in MPTCP the peer hears no Data ACK and sends it again.
+    """
+    return branch.has_mapping and branch.inbound.start + branch.line > control.rcv_nxt
+
+
 def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -> None:
     """We leave MPTCP: our next text says so by a mapping of length 0 [R8684-3.7-10] [R8684-3.7-20]."""
     if control.mode is not Mode.MULTIPATH:
@@ -82,7 +90,7 @@ def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -
 
 def leave(control: Control, branch: Branch, reason: str, now: Micros) -> None:
     """We leave MPTCP because of what we saw ourselves; the peer may hear of it later, or never."""
-    if control.mode is Mode.MULTIPATH and is_waiting_for_mapping(branch):
+    if control.mode is Mode.MULTIPATH and (is_waiting_for_mapping(branch) or has_gap(control, branch)):
         break_off(control, branch, now)
         return
     start_infinite(control, branch, reason, now)
@@ -100,11 +108,17 @@ def take_fail(control: Control, branch: Branch, now: Micros) -> None:
     if control.mode is not Mode.MULTIPATH:
         return
     control.journal.note(now, control.name, "MP_FAIL received")
-    if not control.has_sent_fail:
+    if not control.has_sent_fail and has_gap(control, branch):
+        break_off(control, branch, now)
+        return
+    if control.has_sent_fail:
+        branch.received.clear()  # what failed is not asked for any more
+    else:
         control.has_sent_fail = True
         control.fail_dsn = control.rcv_nxt
         branch.subflow.acknowledge()
     start_infinite(control, branch, "MP_FAIL", now)
+    control.is_alone = True  # until its own infinite mapping says otherwise
 
 
 def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micros) -> None:
@@ -136,7 +150,12 @@ def take_infinite(control: Control, branch: Branch, ssn: int, dsn: int, now: Mic
     if not control.has_sent_fail:
         control.fail_dsn = NO_OFFSET
         start = branch.inbound.start
-        branch.received.append(Run(start, dsn + start - ssn, INFINITE, 0, None))
+        first = dsn + start - ssn
+        if first > control.rcv_nxt or (control.checksum and first != control.rcv_nxt):
+            # data is missing, or this mapping was altered: it has no checksum of its own
+            break_off(control, branch, now)
+            return
+        branch.received.append(Run(start, first, INFINITE, 0, None))
     start_infinite(control, branch, "infinite mapping", now)
 
 

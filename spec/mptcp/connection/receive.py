@@ -92,7 +92,9 @@ def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: 
     most = MAPPINGS_AHEAD if is_apart else MAPPINGS_AHEAD + control.choices.receive_buffer // CRUMB
     if len(branch.received) >= most:
         return  # [R8684-3.3.1-31] each belongs to text in its own segment, a few are let pass
-    if run.ssn < inbound.start and run.checksum is None:
+    if run.ssn < inbound.start and run.checksum is not None:
+        return  # nobody can tell any more whether it is right
+    if run.ssn < inbound.start:
         passed = inbound.start - run.ssn
         run = Run(inbound.start, run.dsn + passed, run.length - passed, run.wire_length, None)
     if not is_allowed(branch.received, run):
@@ -139,7 +141,8 @@ def take_late(control: Control, branch: Branch, arrival: Arrival, now: Micros) -
                 return
             length = compute_text_length(mapping)
             if length > 0:
-                run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, None)
+                checksum = mapping.checksum if control.checksum else None
+                run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, checksum)
                 take_run(control, branch, run, arrival, now)
             control.is_told_again = True
             branch.subflow.acknowledge()
@@ -154,6 +157,11 @@ def advance_plain(control: Control, branch: Branch, now: Micros) -> None:
         start, stop = inbound.start, inbound.end
         dsn = start + compute_receive_shift(control, branch)
         if run is not None:
+            if run.checksum is not None and run.end > stop:
+                return  # the whole mapping is needed
+            if not is_intact(control, branch, run):
+                reset(control, branch, REASON_MIDDLEBOX, "a bad checksum after fallback", now)
+                return
             stop = min(run.end, stop)
             dsn = run.dsn + start - run.ssn
         elif branch.received:
@@ -194,7 +202,8 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
             if not is_intact(control, branch, run):
                 take_checksum_failure(control, branch, run.dsn, now)
                 break  # [R8684-3.7-17] nothing behind it is taken either
-        deliver(control, run.dsn + start - run.ssn, inbound.cut(start, stop))
+        branch.line = run.dsn - run.ssn
+        deliver(control, start + branch.line, inbound.cut(start, stop))
         inbound.release(stop)
         release(branch.received, stop)
     if len(inbound) > control.choices.receive_buffer:
@@ -204,7 +213,7 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
 
 def is_intact(control: Control, branch: Branch, run: Run) -> bool:
     """Whether the text of ``run``, all there, gives the checksum that came with it [R8684-3.3.1-11]."""
-    if run.checksum is None or run.ssn < branch.inbound.start:
+    if run.checksum is None:
         return True
     number = compute_wire_64(control.remote_idsn, run.dsn)
     text = branch.inbound.cut(run.ssn, run.end)
