@@ -413,7 +413,12 @@ def consider(control: Control, now: Micros) -> list[Join]:
 
 
 def is_hopeful(control: Control, now: Micros) -> bool:
-    """Whether another subflow may come, now that there is none."""
-    if control.mode is not Mode.MULTIPATH or control.state not in MAY_CARRY or not control.was_open:
+    """Whether another subflow may come, now that there is none: not where the keys may not have arrived."""
+    if (
+        not control.is_confirmed
+        or control.mode is not Mode.MULTIPATH
+        or control.state not in MAY_CARRY
+        or not control.was_open
+    ):
         return False
     return control.paths.is_hopeful(compute_facts(control, now))

@@ -173,6 +173,8 @@ def is_waiting_for_key(control: Control) -> bool:
         return control.mode is Mode.MULTIPATH and control.is_initiator and not control.has_sent_key
     if control.mode is Mode.PLAIN or not control.is_initiator or control.is_confirmed:
         return False
+    if not control.branches:
+        return True
     return control.snd_nxt > 1 + control.branches[0].subflow.tcb.snd_syn
 
 

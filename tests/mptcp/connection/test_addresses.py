@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mptcp.events import AddressAnnounced, AddressRemoved, SubflowClosed, SubflowEstablished
+from mptcp.events import Aborted, AddressAnnounced, AddressRemoved, SubflowClosed, SubflowEstablished
 from mptcp.keys import compute_add_addr_hmac
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.values import Address, Port
@@ -410,6 +410,18 @@ def test_we_lose_our_only_address() -> None:
     options = [option for one in segments for option in one.options]
     assert RemoveAddr((0,)) in options
     assert any(one.text_length == 8 for one in segments)
+
+
+@pytest.mark.clause("R8684-3.1-22", "R8684-3.4.2-04")
+def test_we_lose_our_only_address_too_early() -> None:
+    """The peer may not know our key yet: no other subflow could join, so that is the end."""
+    user, first = established_actively(multipath=True)
+    user.writes(b"never")
+    first.skips()
+    user.host.remove_address(HOST_IPV4, 0)
+    first.dialogue.settle()
+    user.hears(Aborted)
+    first.expects_nothing(until=10 * SECOND)
 
 
 @pytest.mark.clause("R8684-3.4.2-16", "R8684-3.3.3-01")
