@@ -1,25 +1,12 @@
 """Several paths between two hosts: links that die and return, addresses that come and go, NATs."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
 
-from mptcp.choices import ACCEPT, CUBIC, FULLMESH, LIA, NEWRENO, REQUIRE, UNCOUPLED, Choices
-from mptcp.events import Aborted, Closed
-from mptcp.host import Host
-from mptcp.journal import Journal
+from mptcp.choices import ACCEPT, REQUIRE, Choices
 from mptcp.parameters import MILLISECOND, SECOND
-from mptcp.values import Address, Micros
-from mptcp.wire.ip import parse
-from mptcp_model.ideal import IdealStream
-from mptcp_model.ladder import Note
-from mptcp_model.pair import CHANNEL_LIMIT, End, Pair
 from mptcp_model.simulated.applications import Application, Sender, Sink
-from mptcp_model.simulated.capture import Packet
 from mptcp_model.simulated.link import Line
 from mptcp_model.simulated.network import Network, ipv4, ipv6, path, two_hosts
 
@@ -208,118 +195,3 @@ def test_slow_path_does_not_hold_the_window() -> None:
         assert get_server(network).inbox == DATA
         times.append(network.now)
     assert times[0] <= times[1] + times[1] // 10
-
-
-# -- any order ----------------------------------------------------------------------------------
-
-
-def get_ends(packet: bytes) -> tuple[Address, Address]:
-    """Both addresses of a packet, in an order that does not depend on its direction."""
-    datagram = parse(packet)
-    one, two = sorted((datagram.source, datagram.destination))
-    return one, two
-
-
-choices = st.builds(
-    Choices,
-    checksum=st.sampled_from([ACCEPT, ACCEPT, REQUIRE]),
-    receive_buffer=st.sampled_from([3_000, 20_000, 100_000]),
-    send_buffer=st.just(100_000),
-    timestamps=st.booleans(),
-    sack=st.booleans(),
-    congestion=st.sampled_from([NEWRENO, CUBIC]),
-    coupling=st.sampled_from([LIA, UNCOUPLED]),
-    paths=st.just(FULLMESH),  # whoever walks away needs one that opens others
-    announce=st.booleans(),
-    opportunistic=st.booleans(),
-    penalise=st.booleans(),
-    stale_after=st.sampled_from([1, 2]),
-    delayed_ack=st.sampled_from([0, 40 * MILLISECOND]),
-    nagle=st.booleans(),
-    time_wait=st.sampled_from([0, 60 * SECOND]),
-)
-
-
-class ManyPaths(Pair):
-    """``Pair`` over one to four paths, with addresses of the client's that come and go."""
-
-    @initialize(
-        one=choices,
-        two=choices,
-        family=st.sampled_from([ipv4, ipv6]),
-        paths=st.integers(1, 4),
-        is_open=st.sampled_from([True, True, True, False]),
-    )
-    def begin(self, one: Choices, two: Choices, family: Any, is_open: bool, paths: int = 1) -> None:
-        """See ``Pair.begin``; each host has an address on each path."""
-        self.now: Micros = 0
-        self.is_healed = False
-        self.away: list[Address] = []
-        self.channel: list[tuple[int, bytes]] = []
-        self.story: list[Packet | Note] = [Note(0, f"client {one!r}"), Note(0, f"server {two!r}")]
-        mine = tuple(family(number, 1) for number in range(paths))
-        theirs = tuple(family(number, 2) for number in range(paths))
-        forth, back = IdealStream("client to server"), IdealStream("server to client")
-        self.ends = [
-            End("client", Host(mine, bytes(range(32)), one, Journal()), forth, back),
-            End("server", Host(theirs, bytes(range(32, 64)), two, Journal()), back, forth),
-        ]
-        client, server = self.ends
-        server.host.listen(None, 80)
-        client.connection = client.host.connect(mine[0], theirs[0], 80, self.now)
-        self.settle(0)
-        while is_open and self.channel:
-            self.arrive(*self.channel.pop(0))
-
-    def hear_the_end(self, end: End, event: Closed | Aborted) -> None:
-        """See ``Pair``; who waits for a client that left without a word, and is over, waits in vain."""
-        if isinstance(event, Aborted) and event.error == "timed out" and self.ends[0].is_over:
-            self.give_up(end, event.error)
-        else:
-            super().hear_the_end(end, event)
-
-    @rule(index=st.integers(0, CHANNEL_LIMIT))
-    def cut(self, index: int) -> None:
-        """All packets of one path are lost."""
-        if self.channel:
-            ends = get_ends(self.channel[index % len(self.channel)][1])
-            self.channel = [one for one in self.channel if get_ends(one[1]) != ends]
-
-    @rule(index=st.integers(0, 3))
-    def leave(self, index: int) -> None:
-        """The client loses an address, and not its last one."""
-        host = self.ends[0].host
-        here = host.interfaces.addresses
-        if len(here) > 1 and self.ends[0].is_open:
-            address = here[index % len(here)]
-            self.story.append(Note(self.now, f"client loses {address.hex()}"))
-            self.away.append(address)
-            host.remove_address(address, self.now)
-            self.settle(0)
-
-    @precondition(lambda self: self.away)
-    @rule(is_backup=st.booleans())
-    def come_back(self, is_backup: bool) -> None:
-        """The client has an address again that it had lost."""
-        address = self.away.pop(0)
-        self.story.append(Note(self.now, f"client gets {address.hex()}"))
-        self.ends[0].host.add_address(address, self.now, is_backup=is_backup)
-        self.settle(0)
-
-    @rule(side=st.sampled_from([0, 1]), index=st.integers(0, 3), is_backup=st.booleans())
-    def spare(self, side: int, index: int, is_backup: bool) -> None:
-        """A path is to be a backup, or no more."""
-        end = self.ends[side]
-        addresses = end.host.interfaces.addresses
-        if end.is_open and not end.is_over:
-            end.host.set_backup(end.connection, addresses[index % len(addresses)], is_backup, self.now)
-            self.settle(side)
-
-
-TestManyPaths = ManyPaths.TestCase
-TestManyPaths.settings = settings(
-    max_examples=60,
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
