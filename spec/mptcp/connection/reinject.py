@@ -12,6 +12,8 @@ from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.transmit import may_send_text
 from mptcp.values import Micros
 
+ADDRESS_REMOVED = "address removed"
+
 
 def is_usable(branch: Branch) -> bool:
     """Whether text may be given to this subflow, now or when its windows allow."""
@@ -110,7 +112,8 @@ def lose(control: Control, branch: Branch, now: Micros) -> None:
     else:
         if branch.joining is not Joining.FAILED:
             move(control, branch, Signal.FAULT, now)
-        book.failures += 1
+        if tcb.error != ADDRESS_REMOVED:
+            book.failures += 1  # else it was our own doing, and says nothing of the path
     branch.sent.clear()
     is_last = not any(is_usable(other) for other in control.branches)
     rest = min(REST << min(book.failures, 16), LONGEST_REST)
