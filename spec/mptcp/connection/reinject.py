@@ -117,6 +117,10 @@ def lose(control: Control, branch: Branch, now: Micros) -> None:
     branch.sent.clear()
     is_last = not any(is_usable(other) for other in control.branches)
     rest = min(REST << min(book.failures, 16), LONGEST_REST)
+    if is_last:
+        for pair, until in book.rests.items():
+            if until == NEVER:
+                book.rests[pair] = now + rest
     if branch.opened_here or was_part:
         pair = (branch.local_id, branch.remote_id)
         book.rests[pair] = now + rest if was_part or is_last else NEVER

@@ -127,6 +127,18 @@ def test_join_is_refused() -> None:
     user.hears(Readable)
 
 
+@pytest.mark.clause("R8684-3.9.3-05", "R8684-3.3.3-14")
+def test_join_was_refused_and_is_all_that_is_left() -> None:
+    """When the last subflow has gone, what failed before is tried again, after a rest."""
+    user, first, other = meet()
+    other.expects(SYN, options=[JoinSyn])
+    other.sends(RST | ACK, seq=0, ack=1)
+    user.host.remove_address(first.local, 0)
+    first.dialogue.settle()
+    other.next = other.acked = 0
+    other.expects(SYN, options=[JoinSyn], by=10 * SECOND)
+
+
 @pytest.mark.clause("R8684-3.2-12", "R8684-2.5-01")
 @pytest.mark.clause("R8684-3.9.2-01")
 def test_both_flags_b() -> None:
