@@ -69,7 +69,8 @@ class Line:
 
 
 COUNTS: Final = (
-    "packets", "octets", "lost", "overflowed", "oversized", "reordered", "duplicated", "altered", "waiting",
+    "packets", "texts", "octets", "lost", "overflowed", "oversized", "reordered", "duplicated", "altered",
+    "waiting",
 )  # fmt: skip
 
 
@@ -92,7 +93,6 @@ class Way:
         self._leaving: list[int] = []  # when those that wait for the line will have left it: a heap
         self._free_at = 0
         self._number = 0
-        self._texts = 0
 
     def take(self, packet: bytes, now: int) -> None:
         """A packet has come in."""
@@ -107,8 +107,12 @@ class Way:
         if line.mtu and len(packet) > line.mtu:
             self._refuse(packet)
             return
-        if line.alter:
-            packet = self._alter(packet)
+        start = find_text(packet)
+        if start is not None:
+            counts["texts"] += 1
+            if counts["texts"] in line.alter:
+                counts["altered"] += 1
+                packet = falsify(packet, start)
         due = now + line.delay
         if line.rate:
             if not self._find_room(now):
@@ -142,17 +146,6 @@ class Way:
         self.counts["oversized"] += 1
         if self.line.icmp:
             write(self.source, make_too_big(packet, self.line.mtu))
-
-    def _alter(self, packet: bytes) -> bytes:
-        """The packet, or if it is one of the chosen ones a falsified copy."""
-        start = find_text(packet)
-        if start is None:
-            return packet
-        self._texts += 1
-        if self._texts not in self.line.alter:
-            return packet
-        self.counts["altered"] += 1
-        return falsify(packet, start)
 
     def put_out(self, now: int) -> None:
         """Hand over what is due."""

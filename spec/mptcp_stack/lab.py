@@ -92,8 +92,13 @@ class Lab:
 
     # -- interfaces ---------------------------------------------------------------------------------
 
-    def open_tun(self, number: int = 0, mtu: int = 1500, offloads: bool = False) -> Device:
-        """The TUN interface ``tunN``: the kernel is 10.77.N.1 and fd77:N::1, we are .2 and ::2."""
+    def open_tun(
+        self, number: int = 0, mtu: int = 1500, offloads: bool = False, apart: bool = False
+    ) -> Device:
+        """The TUN interface ``tunN``: the kernel is 10.77.N.1 and fd77:N::1, we are .2 and ::2.
+
+        ``apart``: a socket that the kernel has bound to it reaches our addresses elsewhere by it, too.
+        """
         device = open_tun(
             f"tun{number}",
             ours=(f"10.77.{number}.2", f"fd77:{number:x}::2"),
@@ -103,17 +108,15 @@ class Lab:
             offloads=offloads,
         )
         self._devices.append(device)
+        if apart:
+            call_inside(self.name, lambda: network.route_by_source(device.name, TABLE + number))
         return device
 
     def open_wire(
         self, number: int = 0, line: Line = PERFECT, *, mtu: int = 1500, seed: int = 1
     ) -> tuple[Device, Wire]:
-        """As ``open_tun``, but with a wire between the kernel and us: way 0 leads to us.
-
-        What the kernel sends from an address of this path leaves by this path.
-        """
-        far = self.open_tun(number, mtu)
-        call_inside(self.name, lambda: network.route_by_source(far.name, TABLE + number))
+        """As ``open_tun``, but with a wire between the kernel and us: way 0 leads to us."""
+        far = self.open_tun(number, mtu, apart=True)
         device, end = make_device(f"wire{number}", far.addresses, mtu)
         self._devices.append(device)
         return device, self._lay(far, end, line, seed)
@@ -125,7 +128,7 @@ class Lab:
 
         What is behind TUN interfaces here is found from there by this wire: 10.79.N.0/24 and fd79:N::/64.
         """
-        near = self.open_tun(number, mtu)
+        near = self.open_tun(number, mtu, apart=True)
         far = open_tun(
             f"tun{number}",
             ours=(),
@@ -134,8 +137,7 @@ class Lab:
             namespace=other.name,
             offloads=False,
         )
-        for lab in (self, other):
-            call_inside(lab.name, lambda: network.route_by_source(near.name, TABLE + number))
+        call_inside(other.name, lambda: network.route_by_source(near.name, TABLE + number))
         behind = (f"10.79.{number}.0/24", f"fd79:{number:x}::/64")
         call_inside(self.name, lambda: network.route_by_source(near.name, TABLE + number, behind))
         call_inside(other.name, lambda: network.add_routes(near.name, behind))

@@ -17,6 +17,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 IFA_F_NODAD: Final = 2
 MAIN_TABLE: Final = 254
+LAST_RULES: Final = 33_000  # priorities behind the rule of the main table
 SIOCETHTOOL: Final = 0x8946
 SWITCHES: Final = (0x1F, 0x24, 0x2C, 0x15, 0x17, 0x19)  # ETHTOOL_S… TSO GSO GRO RXCSUM TXCSUM SG
 
@@ -88,7 +89,10 @@ def add_routes(name: str, networks: tuple[str, ...], table: int = MAIN_TABLE) ->
 
 
 def route_by_source(name: str, table: int, networks: tuple[str, ...] = ()) -> None:
-    """What comes from an interface's own addresses, or from these networks, leaves by it wherever it goes."""
+    """What comes from these networks leaves by an interface, wherever it goes.
+
+    Without any, what comes from the interface's own addresses does where no other way is known.
+    """
     with IPRoute() as routes:
         index = routes.link_lookup(ifname=name)[0]
         own = [str(message.get_attr("IFA_ADDRESS")) for message in routes.get_addr(index=index)]
@@ -96,7 +100,8 @@ def route_by_source(name: str, table: int, networks: tuple[str, ...] = ()) -> No
             for family in (socket.AF_INET, socket.AF_INET6):
                 routes.route("add", dst="default", oif=index, family=family, table=table)
         for text in networks or own:
-            routes.rule("add", src=text, table=table, priority=table, family=find_family(text))
+            priority = table if networks else LAST_RULES + table
+            routes.rule("add", src=text, table=table, priority=priority, family=find_family(text))
 
 
 def find_family(text: str) -> int:

@@ -53,7 +53,7 @@ def test_what_the_tcp_ladder_has(group: str) -> None:
 
 def test_wrong_names() -> None:
     """One sentence."""
-    with pytest.raises(ValueError, match="there is no ladder down: there are all, tcp"):
+    with pytest.raises(ValueError, match="there is no ladder down: there are all, tcp, mptcp"):
         choose("down", ())
     with pytest.raises(ValueError, match="there is no rung that: --list names them"):
         choose("tcp", ("octets", "that"))

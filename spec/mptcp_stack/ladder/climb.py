@@ -14,7 +14,7 @@ from typing import Final
 
 from mptcp.journal import Journal
 from mptcp_stack.lab import Lab
-from mptcp_stack.ladder import tcp
+from mptcp_stack.ladder import multipath, tcp
 from mptcp_stack.ladder.ground import Ground
 from mptcp_stack.ladder.rung import FELL, OK, SKIPPED, Fell, Result, Rung
 from mptcp_stack.stack import Stack, suit
@@ -23,7 +23,7 @@ from mptcp_stack.wire import Wire
 NOTES: Final = 20_000  # of the journal, kept for one case
 FIRST_PORT: Final = 8_000
 PORTS: Final = 10  # of one case
-LADDERS: Final = {"tcp": tcp.RUNGS}
+LADDERS: Final = {"tcp": tcp.RUNGS, "mptcp": multipath.RUNGS}
 
 
 def find_rung(name: str) -> Rung:
@@ -49,7 +49,8 @@ async def try_case(rung: Rung, lab: Lab, family: int, role: str, port: int) -> R
         opened = [lab.open_wire(number, line, mtu=rung.mtu) for number, line in enumerate(rung.lines)]
         devices, wires = tuple(device for device, _ in opened), tuple(wire for _, wire in opened)
     else:
-        devices = (lab.open_tun(mtu=rung.mtu, offloads=True),)
+        paths = range(rung.paths)
+        devices = tuple(lab.open_tun(path, rung.mtu, offloads=True, apart=True) for path in paths)
     journal = Journal(NOTES)
     choices = suit(devices, **{"multipath": False, **rung.choices})
     stack = Stack(*devices, choices=choices, journal=journal, linger=1)

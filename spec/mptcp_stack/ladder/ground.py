@@ -65,6 +65,7 @@ class Ground:
         self.port = port
         self.kernel: Final = choose_address(family, 0, 1)
         self.ours: Final = choose_address(family, 0, 2)
+        self.anywhere = "0.0.0.0" if family == 4 else "::"  # where the kernel listens
         self.octets = 0
         self.resent = 0
         self.began = time.monotonic()
@@ -76,7 +77,7 @@ class Ground:
     def peer(self, action: str, *arguments: str, connect: bool | None = None) -> Peer:
         """Start a program of the kernel: it listens where we are the client, and connects to us otherwise."""
         connects = self.role != CLIENT if connect is None else connect
-        verb, address = ("--connect", self.ours) if connects else ("--listen", self.kernel)
+        verb, address = ("--connect", self.ours) if connects else ("--listen", self.anywhere)
         kind = () if self.stack.choices.multipath else ("--tcp",)
         patience = ("--timeout", str(self.rung.seconds))
         peer = self.lab.peer(action, verb, address, str(self.port), *kind, *patience, *arguments)
@@ -127,6 +128,14 @@ class Ground:
         fields = {name: getattr(self.stack.choices, name) for name in self.stack.choices.__match_args__}
         return type(self.stack.choices)(**{**fields, **changes})
 
+    def declare(self, path: int, *, is_backup: bool = False, is_signal: bool = False, port: int = 0) -> None:
+        """Say what our address on a path is for."""
+        size = 4 if self.family == 4 else 16
+        address = next(one for one in self.stack.devices[path].addresses if len(one) == size)
+        now = self.stack.driver.now()
+        self.stack.host.remove_address(address, now)
+        self.stack.host.add_address(address, now, is_backup, is_signal, port)
+
     def next_port(self) -> None:
         """For one more connection."""
         self.port += 1
@@ -139,7 +148,7 @@ class Ground:
         """Wait until something holds; how long, the rung's own patience says."""
         try:
             async with asyncio.timeout(self.rung.seconds / 2):
-                while not await aside(holds):
+                while not holds():
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise Fell(words) from None

@@ -31,7 +31,8 @@ class Rung:
     about       what is tried, in a line
     run         the function that does it, once for each family and role
     octets      each way, if the function sends any
-    lines       the wires between the kernel and us; none: one TUN interface and no wire
+    lines       the wires between the kernel and us
+    paths       how many TUN interfaces there are instead, if there is no wire
     mtu         of every interface, octets
     sysctls     of the namespace
     choices     ours, by field
@@ -48,6 +49,7 @@ class Rung:
     run: Runner
     octets: int = 100_000
     lines: tuple[Line, ...] = ()
+    paths: int = 1
     mtu: int = 1500
     sysctls: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
     choices: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -54,26 +54,26 @@ async def shrink(ground: Ground) -> None:
         require(way["oversized"] > 0, f"{who} sent nothing that was too long")
 
 
-async def crowd(ground: Ground) -> None:
+async def crowd(ground: Ground, size: int = CROWD) -> None:
     """Many connections at once, each with octets of its own that come back."""
-    arguments = ("--count", str(CROWD), "--backlog", str(2 * CROWD), "--octets", str(ground.rung.octets))
+    arguments = ("--count", str(size), "--backlog", str(2 * size), "--octets", str(ground.rung.octets))
     if ground.role == CLIENT:
         peer = ground.peer("echo", *arguments)
         await peer.ready()
-        await together(*(call(ground, number) for number in range(CROWD)))
+        await together(*(call(ground, number) for number in range(size)))
         await ground.wait_report(peer)
         return
     ended: asyncio.Queue[int] = asyncio.Queue()
     server = await start_server(
-        partial(echo, ended), ground.ours, ground.port, stack=ground.stack, backlog=2 * CROWD
+        partial(echo, ended), ground.ours, ground.port, stack=ground.stack, backlog=2 * size
     )
     try:
         report = await ground.wait_report(ground.peer("exchange", *arguments))
-        for _ in range(CROWD):
+        for _ in range(size):
             ground.octets += await ended.get()
     finally:
         server.close()
-    require(report["whole"] == CROWD, f"{CROWD - report['whole']} of {CROWD} connections were not whole")
+    require(report["whole"] == size, f"{size - report['whole']} of {size} connections were not whole")
 
 
 async def call(ground: Ground, number: int) -> None:
