@@ -38,6 +38,13 @@ Interface = Annotated[
     str | None,
     typer.Option("--interface", help="Share this interface and its addresses with the kernel instead."),
 ]
+Paths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--path",
+        help="One more path, by a TUN interface of its own with this address of ours, or auto; again.",
+    ),
+]
 Pcap = Annotated[Path | None, typer.Option("--pcap", help="Write every packet to this file.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Summary as JSON: on standard output if --out is given, or on error.")
@@ -49,6 +56,7 @@ def open_stack(
     device: str | None,
     interface: str | None,
     address: list[str] | None,
+    paths: list[str] | None,
     listening: tuple[int, ...],
     checksum: bool,
     pcap: Path | None,
@@ -61,16 +69,22 @@ def open_stack(
         raise typer.Exit(USAGE)
     try:
         if interface is None:
-            ground = attach(device, ours)
+            grounds = [attach(device, ours)]
         else:
-            ground = open_interface(interface, ours=ours, listening=listening)
+            grounds = [open_interface(interface, ours=ours, listening=listening)]
+        resources.callback(grounds[0].close)
+        for path in paths or ():
+            grounds.append(attach(None, () if path == "auto" else tuple(path.split(","))))
+            resources.callback(grounds[-1].close)
     except ValueError as error:
         say(f"mptcp: {error}")
         raise typer.Exit(USAGE) from None
-    resources.callback(ground.close)
     return Stack(
-        ground,
-        choices=suit((ground,), checksum=REQUIRE if checksum else ACCEPT),
+        *grounds,
+        # whoever connects is told of the other addresses, and joins them
+        choices=suit(
+            tuple(grounds), checksum=REQUIRE if checksum else ACCEPT, announce=bool(paths and listening)
+        ),
         tap=writer.write if writer is not None else None,
     )
 
@@ -84,6 +98,7 @@ def connect(
     device: Device = None,
     interface: Interface = None,
     address: Address = None,
+    path: Paths = None,
     pcap: Pcap = None,
     as_json: Json = False,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the connection.")] = 130,
@@ -99,7 +114,7 @@ def connect(
     """
     with ExitStack() as resources:
         wishes = resources.enter_context(Wishes(source, sink, as_json))
-        stack = open_stack(resources, device, interface, address, (), checksum, pcap)
+        stack = open_stack(resources, device, interface, address, path, (), checksum, pcap)
         asyncio.run(conversation.connect(stack, host, port, wishes, timeout))
 
 
@@ -114,6 +129,7 @@ def serve(
     device: Device = None,
     interface: Interface = None,
     address: Address = None,
+    path: Paths = None,
     pcap: Pcap = None,
     as_json: Json = False,
 ) -> None:
@@ -130,5 +146,5 @@ def serve(
     """
     with ExitStack() as resources:
         wishes = resources.enter_context(Wishes(source, sink, as_json))
-        stack = open_stack(resources, device, interface, address, (port,), checksum, pcap)
+        stack = open_stack(resources, device, interface, address, path, (port,), checksum, pcap)
         asyncio.run(conversation.serve(stack, port, wishes, keep))

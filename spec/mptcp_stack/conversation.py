@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self, final
 
 from mptcp_stack.copying import FileEnd, Tally, copy_both_ways, open_sink, open_source
-from mptcp_stack.report import Bars, describe, print_json, say, summarize
+from mptcp_stack.report import Bars, describe, describe_subflows, print_json, say, summarize
 from mptcp_stack.stack import Stack
 from mptcp_stack.streams import open_connection, start_server
 
@@ -145,3 +145,5 @@ class Conversation:
             print_json(summary, to_stdout=self._wishes.sink.path is not None)
         else:
             say(describe(info, self._sent, self._received))
+            for line in describe_subflows(info):
+                say(line)

@@ -210,6 +210,8 @@ def make_too_big(packet: bytes, mtu: int) -> bytes:
 
 def find_text(packet: bytes) -> int | None:
     """Where the text of a TCP segment begins; None if it has none."""
+    if len(packet) < 40:
+        return None
     start, protocol = ((packet[0] & 15) * 4, packet[9]) if packet[0] >> 4 == 4 else (40, packet[6])
     if protocol != PROTOCOL_TCP or len(packet) < start + 20:
         return None

@@ -65,6 +65,17 @@ def describe(info: ConnectionInfo, sent: Tally, received: Tally) -> str:
     )
 
 
+def describe_subflows(info: ConnectionInfo) -> list[str]:
+    """Who carried what, a line for each subflow, if there are several."""
+    if len(info.subflows) < 2:
+        return []
+    return [
+        f"  {ip_address(one.local)} - {ip_address(one.remote)}: "
+        f"sent {one.bytes_sent} octets, received {one.bytes_received} octets"
+        for one in info.subflows
+    ]
+
+
 class Bars:
     """Two progress bars on standard error while a person watches; nothing otherwise."""
 

@@ -155,3 +155,17 @@ def test_endpoints() -> None:
         lab.delete_endpoint(7)
         lab.flush_endpoints()
         assert lab.run("ip", "mptcp", "endpoint").stdout == ""
+
+
+def test_more_than_one_path() -> None:
+    """`mptcp connect --path`: a second address of ours joins, and each subflow has a line at the end."""
+    script = f"""
+        ip mptcp limits set subflows 2
+        {sys.executable} -m mptcp_stack.peers echo --listen 0.0.0.0 8000 > /dev/null & sleep 1
+        head -c 3000000 /dev/zero | {sys.executable} -c "{CODE}" connect 10.77.0.1 8000 --path 10.77.1.2/24
+    """
+    answer = run_lab("--", "sh", "-c", script)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "\0" * 3_000_000
+    assert "10.77.0.2 - 10.77.0.1: sent" in answer.stderr
+    assert "10.77.1.2 - 10.77.0.1: sent" in answer.stderr

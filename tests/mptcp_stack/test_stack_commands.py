@@ -51,6 +51,7 @@ def test_help_has_an_example(name: str, application: typer.Typer) -> None:
         ["serve"],
         ["serve", "-5"],
         ["lab", "--exchange", "0"],
+        ["connect", "10.77.0.1", "80", "--path", "10.77.0.256"],
         ["lab", "--paths", "9"],
         ["lab", "--paths", "1", "--rate", "25 parsec"],
         ["lab", "--paths", "1", "--loss", "2"],
