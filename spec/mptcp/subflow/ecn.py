@@ -1,4 +1,7 @@
-"""Explicit congestion notification: what the SYNs agree on, echoes and reductions (RFC 3168 §6.1)."""
+"""Explicit congestion notification: what the SYNs agree on, echoes and reductions (RFC 3168 §6.1).
+
+[R9293-3.8.2-02]
+"""
 
 from typing import Final
 

@@ -44,7 +44,7 @@ def get_cwnd(peer: Peer) -> int:
 # -- SYNs -------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("R3168-6.1.1-01", "R3168-6.1.1-04", "R3168-6.1.2-01")
+@pytest.mark.clause("R3168-6.1.1-01", "R3168-6.1.1-04", "R3168-6.1.2-01", "R9293-3.8.2-02")
 def test_asking_and_agreeing() -> None:
     """Both flags on the SYN, ECE alone on the answer: text is marked as capable."""
     user, peer = asking()
