@@ -203,10 +203,11 @@ def test_we_remove(lab: Lab, swap: Any, which: int) -> None:
     """We lose an address in mid transfer, the first one or the second: all arrives by the other."""
 
     async def main(stack: Stack) -> None:
-        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "3000000")
+        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "20000000")
         await wait_for_subflows(streams[1], 2)
-        task = asyncio.create_task(send_and_check(swap, peer, streams, 3_000_000))
-        await asyncio.sleep(0.1)
+        task = asyncio.create_task(send_and_check(swap, peer, streams, 20_000_000))
+        while get_info(streams[1]).bytes_received < 1_000_000:
+            await asyncio.sleep(0.005)
         stack.host.remove_address(stack.devices[which].addresses[0], stack.driver.clock())
         stack.driver.wake()
         await task
@@ -272,10 +273,11 @@ def test_path_dies(lab: Lab, swap: Any, role: str, which: int) -> None:
         if role == "client":
             add_endpoint(lab, "subflow")
         start = connect_one if role == "server" else accept_one
-        peer, streams = await start(stack, lab, "exchange", "--octets", "3000000", "--timeout", "50")
+        peer, streams = await start(stack, lab, "exchange", "--octets", "10000000", "--timeout", "50")
         await wait_for_subflows(streams[1], 2)
-        task = asyncio.create_task(send_and_check(swap, peer, streams, 6_000_000))
-        await asyncio.sleep(0.15)
+        task = asyncio.create_task(send_and_check(swap, peer, streams, 10_000_000))
+        while get_info(streams[1]).bytes_received < 1_000_000:
+            await asyncio.sleep(0.005)
         for chain in ("INPUT", "OUTPUT"):
             direction = "-i" if chain == "INPUT" else "-o"
             lab.run("iptables", "-A", chain, direction, f"tun{which}", "-j", "DROP")
