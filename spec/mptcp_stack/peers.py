@@ -31,6 +31,7 @@ from typing import Any, BinaryIO, Final, final
 IPPROTO_MPTCP: Final = 262
 SOL_MPTCP: Final = 284
 MPTCP_INFO: Final = 1
+SYN_SENT: Final = b"\x02"  # of TCP_INFO's first octet
 MPTCP_INFO_FALLBACK: Final = 1  # a bit of mptcpi_flags, the 32 bits after six octets and two of padding
 TCP_FASTOPEN_CONNECT: Final = 30
 CHUNK: Final = 65_536
@@ -155,6 +156,8 @@ class Program:
     def end(self, handle: socket.socket) -> None:
         """End the connection in the way that was asked for."""
         end = self.options.end
+        if self.options.fast_open:
+            wait_established(handle)
         if end == "half":
             handle.shutdown(socket.SHUT_WR)
         if end in ("half", "last") and self.options.action == "send":
@@ -266,6 +269,12 @@ def main(arguments: list[str]) -> int:
             report = run(lambda: listener.accept()[0])
     say(report)
     return 0 if report["error"] is None else 1
+
+
+def wait_established(handle: socket.socket) -> None:
+    """After a fast open: closing one half of a connection that is not there yet would end all of it."""
+    while handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == SYN_SENT:
+        time.sleep(0.001)
 
 
 def is_multipath(handle: socket.socket) -> bool:
