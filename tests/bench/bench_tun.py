@@ -1,4 +1,4 @@
-"""Bulk transfer with the kernel over a plain TUN interface, beside what bounds it, all in one run.
+"""Bulk transfer with the kernel over TUN, plain and with offload, beside what bounds it, all in one run.
 
 Beside our stack, on both builds: the kernel's own MPTCP over a veth pair with and without segmentation
 offload, and a bare Python loop that only carries packets between two TUN interfaces, each with a kernel
@@ -17,6 +17,7 @@ import sys
 import time
 
 import mptcp
+from mptcp_stack.device import Device
 from mptcp_stack.lab import Lab
 from mptcp_stack.stack import Stack
 from mptcp_stack.streams import open_connection, start_server
@@ -33,7 +34,7 @@ def compute_speed(octets: int, seconds: float) -> float:
     return octets * 8 / 1e6 / seconds
 
 
-def clock_to_us(lab: Lab) -> float:
+def clock_to_us(lab: Lab, offloads: bool) -> float:
     """The kernel sends, we receive."""
 
     async def main() -> float:
@@ -46,7 +47,7 @@ def clock_to_us(lab: Lab) -> float:
             done.set_result(compute_speed(octets, time.monotonic() - began))
             writer.close()
 
-        async with Stack(lab.open_tun()) as stack:
+        async with Stack(lab.open_tun(offloads=offloads)) as stack:
             await start_server(take, port=8000, stack=stack, limit=1 << 20)
             peer = lab.peer("send", "--connect", "10.77.0.2", "8000", *FLOW)
             speed: float = await done
@@ -56,11 +57,11 @@ def clock_to_us(lab: Lab) -> float:
     return asyncio.run(main())
 
 
-def clock_from_us(lab: Lab) -> float:
+def clock_from_us(lab: Lab, offloads: bool) -> float:
     """We send, the kernel receives."""
 
     async def main() -> float:
-        async with Stack(lab.open_tun()) as stack:
+        async with Stack(lab.open_tun(offloads=offloads)) as stack:
             peer = lab.peer("receive", "--listen", "10.77.0.1", "8000", *QUIET)
             await peer.ready()
             _, writer = await open_connection("10.77.0.1", 8000, stack=stack)
@@ -90,8 +91,8 @@ def clock_veth(offload: bool) -> float:
 def clock_loop() -> float:
     """The kernel with itself, and between two TUN interfaces nothing but read and write."""
     with Lab() as lab, Lab() as far:
-        near = open_tun("tun0", ours=(), theirs=("10.79.0.1/24",), namespace=lab.name)
-        away = open_tun("tun0", ours=(), theirs=("10.79.0.2/24",), namespace=far.name)
+        near = open_plain("10.79.0.1/24", lab)
+        away = open_plain("10.79.0.2/24", far)
         server = lab.peer("receive", "--listen", "10.79.0.1", "8000", *QUIET)
         server.wait_ready()
         client = far.peer("send", "--connect", "10.79.0.1", "8000", *FLOW)
@@ -101,6 +102,11 @@ def clock_loop() -> float:
         near.close()
         away.close()
         return compute_speed(report["received"], report["seconds"])
+
+
+def open_plain(theirs: str, lab: Lab) -> Device:
+    """A TUN interface whose packets are those of the path."""
+    return open_tun("tun0", ours=(), theirs=(theirs,), namespace=lab.name, offloads=False)
 
 
 def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
@@ -118,11 +124,12 @@ def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
 
 
 def clock_us() -> dict[str, float]:
-    """Our two rows on this build."""
+    """Our rows on this build."""
     with Lab() as lab:
         return {
-            "kernel to us": statistics.median(clock_to_us(lab) for _ in range(ROUNDS)),
-            "us to kernel": statistics.median(clock_from_us(lab) for _ in range(ROUNDS)),
+            name + words: statistics.median(clock(lab, offloads) for _ in range(ROUNDS))
+            for words, offloads in (("", False), (", GSO", True))
+            for name, clock in (("kernel to us", clock_to_us), ("us to kernel", clock_from_us))
         }
 
 
@@ -153,14 +160,16 @@ def main() -> None:
         rows += [(f"{name}, interpreted", speed) for name, speed in clock_interpreted().items()]
     loop = statistics.median(clock_loop() for _ in range(ROUNDS))
     rows += [
-        ("a bare loop between two TUN interfaces", loop),
+        ("a bare loop between two plain TUN interfaces", loop),
         ("kernel to kernel, veth, GSO off", statistics.median(clock_veth(False) for _ in range(ROUNDS))),
         ("kernel to kernel, veth, GSO on", statistics.median(clock_veth(True) for _ in range(ROUNDS))),
     ]
     print(f"MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, median of {ROUNDS}")
-    print(f"{'':42}{'Mbit/s':>10}{'of the bare loop':>20}")
+    print(f"{'':46}{'Mbit/s':>10}{'of the bare loop':>20}{'of the kernel':>16}")
+    kernels = {False: rows[-2][1], True: rows[-1][1]}  # by whether packets are long
     for name, speed in rows:
-        print(f"{name:42}{speed:10.0f}{speed / loop:20.2f}")
+        share = speed / kernels["GSO" in name and "off" not in name]
+        print(f"{name:46}{speed:10.0f}{speed / loop:20.2f}{share:16.2f}")
 
 
 if __name__ == "__main__":
