@@ -144,6 +144,10 @@ class Lab:
         end = far.detach()
         return self._lay(near, end, line, seed)
 
+    def limit(self, name: str, rate: int, queue: int = 262_144) -> None:
+        """Let an interface send ``rate`` bit/s, by the kernel's own token bucket; ``queue`` octets wait."""
+        call_inside(self.name, lambda: network.limit_rate(name, rate, queue))
+
     def _lay(self, near: Device, end: int, line: Line, seed: int) -> Wire:
         """The wire from the device, which is the wire's from now on, to the descriptor."""
         wire = Wire(near.detach(), end, line, seed)

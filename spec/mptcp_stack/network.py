@@ -15,6 +15,7 @@ from typing import Final
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+BURST: Final = 20_000  # octets that a token bucket lets pass at once
 IFA_F_NODAD: Final = 2
 MAIN_TABLE: Final = 254
 LAST_RULES: Final = 33_000  # priorities behind the rule of the main table
@@ -78,6 +79,14 @@ def add_default_routes(gateways: tuple[str, ...]) -> None:
     with IPRoute() as routes:
         for gateway in gateways:
             routes.route("add", dst="default", gateway=gateway, family=find_family(gateway))
+
+
+def limit_rate(name: str, rate: int, queue: int) -> None:
+    """A token bucket (TBF) on what an interface sends: ``rate`` bit/s, ``queue`` octets wait."""
+    with IPRoute() as routes:
+        index = routes.link_lookup(ifname=name)[0]
+        bucket = {"kind": "tbf", "rate": rate // 8, "burst": BURST, "limit": queue}
+        routes.tc("replace", index=index, handle=0x10000, **bucket)
 
 
 def add_routes(name: str, networks: tuple[str, ...], table: int = MAIN_TABLE) -> None:

@@ -267,3 +267,16 @@ def test_no_root() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert answer.stdout == "a lab needs root (or CAP_SYS_ADMIN)\n", answer.stderr
+
+
+def test_token_bucket() -> None:
+    """What the kernel sends is held to a rate: half a megabyte at 10 Mbit/s takes 0.4 s, not 0.01."""
+    with Lab() as near, Lab() as far:
+        near.join(far, offload=False)
+        near.limit("veth0", 10_000_000)
+        server = far.peer("receive", "--listen", "10.78.0.2", "8000")
+        server.wait_ready()
+        near.peer("send", "--connect", "10.78.0.2", "8000", "--octets", "500000").wait_report()
+        report = server.wait_report()
+        assert report["received"] == 500_000
+        assert 0.3 < report["seconds"] < 5
