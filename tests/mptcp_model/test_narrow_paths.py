@@ -146,10 +146,10 @@ def test_lost_probes_are_no_congestion() -> None:
 def test_up_to_jumbo_frames(outer: int) -> None:
     """A path that got better after a black hole: the first probe is as long as both ends take."""
     network = lay(outer, 1_400, silent=True)
-    start(network, SENT * 4)
+    start(network, SENT * 10)
     network.run(until=1 * SECOND)
     network.set_mtu(NARROW, outer)
-    finish(network, SENT * 4)
+    finish(network, SENT * 10)
     path = find_path(network)
     assert (path.size, path.search) == (outer, Search.COMPLETE)
 

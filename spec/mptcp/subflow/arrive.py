@@ -373,7 +373,9 @@ def wait_for_ack(tcb: Control, taken: int, now: Micros) -> None:
     [R5681-4.2-01]
     """
     tcb.ack_waiting += taken
-    if tcb.ack_waiting > tcb.snd_mss or tcb.choices.delayed_ack == 0:
+    tcb.rcv_mss = max(tcb.rcv_mss, taken)
+    # what is full-sized goes by what comes: the path to us may be narrower than that from us
+    if tcb.ack_waiting > min(tcb.snd_mss, tcb.rcv_mss) or tcb.choices.delayed_ack == 0:
         tcb.ack_now = True  # [R9293-3.8.6.3-03] more than one full-sized segment waits
     elif tcb.ack_at == NEVER:
         tcb.ack_at = now + tcb.choices.delayed_ack  # [R9293-3.8.6.3-02]

@@ -10,7 +10,7 @@ from mptcp.choices import Choices
 from mptcp.congestion.controller import Controller, Window
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
-from mptcp.parameters import INITIAL_RTO
+from mptcp.parameters import DEFAULT_MSS_IPV4, INITIAL_RTO
 from mptcp.queue import Queue
 from mptcp.subflow.blocks import Blocks
 from mptcp.subflow.ecn import Ecn
@@ -79,6 +79,7 @@ class Control(Record):
         "ack_now",
         "ack_alone",
         "ack_waiting",
+        "rcv_mss",
         "last_ack_sent",
         "challenge_at",
         # congestion marks
@@ -193,6 +194,7 @@ class Control(Record):
         self.ack_now = False  # an acknowledgment leaves with the next transmit
         self.ack_alone = False  # it goes before any text, so that it counts as a duplicate
         self.ack_waiting = 0  # octets received and not acknowledged
+        self.rcv_mss = DEFAULT_MSS_IPV4  # octets: the longest text of a segment that came, at least this
         self.last_ack_sent = 0  # Last.ACK.sent of RFC 7323 §4.3
         self.challenge_at: Micros = 0  # when the next challenge ACK may leave: RFC 5961 §7
 

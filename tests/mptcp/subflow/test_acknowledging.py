@@ -4,6 +4,7 @@ import pytest
 
 from mptcp.events import Accepted, Readable
 from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.wire.options import MaximumSegmentSize
 from mptcp.wire.segment import ACK, PSH, SYN
 from mptcp_model.dialogue import PEER_ISN
 from mptcp_model.simulated.capture import Packet
@@ -39,6 +40,17 @@ def test_second_full_segment() -> None:
         peer.expects_nothing()
         peer.sends(ACK, text=FULL)
         peer.expects(ACK, ack=1 + (pair + 1) * 2_920)
+
+
+@pytest.mark.clause("R9293-3.8.6.3-03", "R5681-4.2-01")
+def test_full_is_what_comes() -> None:
+    """The path to us may be narrower than the one from us: full segments of 1,000 octets are full."""
+    _, peer = established(options=(MaximumSegmentSize(8_960),), mtu=9_000)
+    for pair in range(3):
+        peer.sends(ACK, text=bytes(1_000))
+        peer.expects_nothing()
+        peer.sends(ACK, text=bytes(1_000))
+        peer.expects(ACK, ack=1 + (pair + 1) * 2_000)
 
 
 @pytest.mark.clause("R9293-3.10.7.4-01", "R9293-3.4-02", "R5681-4.2-02")
