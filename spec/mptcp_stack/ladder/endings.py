@@ -66,8 +66,8 @@ async def close_both(ground: Ground) -> None:
     )
 
 
-async def reset(ground: Ground) -> None:
-    """The kernel resets, we reset, and nobody is there."""
+async def hear_reset(ground: Ground) -> Talk:
+    """The kernel ends at once, and we hear of it."""
     talk = await ground.open("send", "--octets", str(FEW), "--end", "abort")
     try:
         await talk.receive()
@@ -75,6 +75,12 @@ async def reset(ground: Ground) -> None:
         pass
     else:
         require(False, "we did not hear the kernel's reset")
+    return talk
+
+
+async def reset(ground: Ground) -> None:
+    """The kernel resets, we reset, and nobody is there."""
+    talk = await hear_reset(ground)
     await ground.wait_report(talk.peer)
     ground.next_port()
     talk = await ground.open("receive")

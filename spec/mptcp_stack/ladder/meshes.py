@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from mptcp_stack.ladder.endings import PAUSE, PIECE
+from mptcp_stack.ladder.endings import PAUSE, PIECE, hear_reset
 from mptcp_stack.ladder.ground import Ground, Talk, aside, choose_address, require, together
 from mptcp_stack.ladder.rung import SERVER
 from mptcp_stack.ladder.transfers import swap
@@ -215,13 +215,7 @@ async def use_spare(ground: Ground, talk: Talk) -> None:
 
 async def fast_close(ground: Ground) -> None:
     """Either side ends at once, and the other knows that it is the whole connection."""
-    talk = await ground.open("send", "--octets", str(FEW), "--end", "abort")
-    try:
-        await talk.receive()
-    except ConnectionResetError:
-        pass
-    else:
-        require(False, "we did not hear the kernel's reset")
+    await hear_reset(ground)
     require(ground.count("MPTcpExtMPFastcloseTx") > 0, "the kernel sent no MP_FASTCLOSE")
     ground.next_port()
     talk = await ground.open("receive")
