@@ -6,7 +6,9 @@ imported; the one line that ``mptcp --help`` says of the others is read from the
 
 import ast
 import platform
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -32,6 +34,7 @@ EXTRAS = {  # by the module that is missing: which extra of pyproject.toml bring
 }
 FAILED = 1  # exit status: one sentence on standard error says why
 INTERRUPTED = 130  # exit status: 128 + SIGINT, as shells have it
+AGAIN = 0.01  # seconds after which a swallowed interrupt is repeated
 
 
 def describe_build() -> str:
@@ -127,8 +130,19 @@ def explain_missing(error: ModuleNotFoundError, chosen: str | None) -> str | Non
     return f"{what} needs the module {missing}{remedy}"
 
 
+def insist(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Interrupt again where Python had to swallow Ctrl-C: in a finalizer or a weak reference's callback."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        main = threading.main_thread().ident
+        assert main is not None  # it runs
+        threading.Timer(AGAIN, signal.pthread_kill, (main, signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit status. What goes wrong is one sentence, never a traceback."""
+    sys.unraisablehook = insist
     if arguments == ["--version"]:  # needs no extra
         print(describe_build())
         return 0

@@ -57,6 +57,13 @@ def wants() -> None:
     import mptcp_missing_module.part
 def stops() -> None:
     raise KeyboardInterrupt
+class Finalized:
+    def __del__(self):
+        raise KeyboardInterrupt
+def swallows() -> None:
+    Finalized()
+    import time
+    time.sleep(60)
 def fails() -> None:
     open("/nowhere/at/all")
 def refuses() -> None:
@@ -72,7 +79,10 @@ def folder(tmp_path: Path) -> Path:
     information = tmp_path / "plugin-1.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
-    lines = [f"{name} = plugin:{name}" for name in ("hello", "group", "wants", "stops", "fails", "refuses")]
+    lines = [
+        f"{name} = plugin:{name}"
+        for name in ("hello", "group", "wants", "stops", "swallows", "fails", "refuses")
+    ]
     lines.append("broken = mptcp_stack.not_there:broken")
     (information / "entry_points.txt").write_text("[mptcp.commands]\n" + "\n".join(lines) + "\n")
     return tmp_path
@@ -149,6 +159,11 @@ def test_our_own_missing_module_is_a_bug(folder: Path) -> None:
 def test_interrupt_is_quiet(folder: Path) -> None:
     """Ctrl-C ends with status 130 and without a word."""
     assert call(folder, "stops") == (130, "", "")
+
+
+def test_swallowed_interrupt_comes_again(folder: Path) -> None:
+    """Ctrl-C while a finalizer runs, whose exceptions Python drops, still ends the command."""
+    assert call(folder, "swallows") == (130, "", "")
 
 
 def test_wrong_file_is_one_sentence(folder: Path) -> None:
