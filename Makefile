@@ -9,7 +9,6 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 EXTRAS := stack model prove dev
-BENCHES := $(sort $(wildcard tests/bench/bench_*.py))
 
 # The packages come from .venv or from pytest's own path, never from what the caller's shell had in mind.
 unexport PYTHONPATH
@@ -55,8 +54,8 @@ lint: .venv/tools ## ruff and mypy --strict
 	@echo "==> ruff format --check"; $(BIN)/ruff format --check --quiet
 	@echo "==> mypy --strict"; $(BIN)/mypy --no-error-summary spec model proofs
 
-bench: install ## print how fast it is, beside others measured in the same run
-	@set -e; for bench in $(BENCHES); do echo "==> $$bench"; $(BIN)/python $$bench; done
+bench: install ## print how fast it is, beside others in the same run (ARGS="tun idle --json FILE" picks some)
+	@$(BIN)/python tests/bench $(ARGS)
 
 docs: .venv/tools ## write the pages to build/docs
 	@$(PIP) install $$($(BIN)/python .ci/requirements.py docs)

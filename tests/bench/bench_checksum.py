@@ -5,13 +5,10 @@ numpy adds up words of 32 bits in vector registers: no checksum can be much fast
 in its plain words, and as one large number modulo 65535, are what Python gives without care.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 from bench_parse import clock
+from figures import Figure, Table, ask_interpreted, present
 
 import mptcp
 from mptcp.keys import compute_dss_checksum
@@ -52,27 +49,20 @@ def make_theirs() -> dict[str, Callable[[], object]]:
     return others
 
 
-def clock_interpreted() -> float:
-    """Nanoseconds on the interpreted build, in a process of its own."""
-    environment = dict(os.environ, MPTCP_PURE="1")
-    command = [sys.executable, __file__, "--only-us"]
-    asked = subprocess.run(command, env=environment, capture_output=True, check=True)
-    return float(json.loads(asked.stdout)["mapping"])
+def clock_us() -> dict[str, float]:
+    """Ours alone."""
+    return clock(make_ours(), 1.0)
 
 
-def main() -> None:
-    """Print the table, or with --only-us this build's numbers as JSON."""
-    if "--only-us" in sys.argv:
-        print(json.dumps(clock(make_ours(), 1.0)))
-        return
+def measure() -> Table:
+    """Ours beside all others."""
     spent = clock(make_ours() | make_theirs())
-    first = spent.pop("mapping")
-    rows = [(f"mptcp, {mptcp.build()}", first), ("mptcp, interpreted", clock_interpreted()), *spent.items()]
-    print("Checksum of a mapping of 65,535 octets")
-    print(f"{'':44}{'µs':>12}{'GB/s':>8}{'ratio':>8}")
-    for name, nanoseconds in rows:
-        print(f"{name:44}{nanoseconds / 1000:12,.1f}{SIZE / nanoseconds:8.2f}{nanoseconds / first:8.1f}")
+    ours = spent.pop("mapping")
+    if mptcp.build() == "compiled":
+        spent = {"interpreted": ask_interpreted(__file__)["mapping"], **spent}
+    figures = [Figure("checksum", SIZE / ours, "GB/s", name, SIZE / theirs) for name, theirs in spent.items()]
+    return Table("Checksum of a mapping of 65,535 octets", figures)
 
 
 if __name__ == "__main__":
-    main()
+    present(measure, clock_us)

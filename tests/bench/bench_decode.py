@@ -2,7 +2,7 @@
 
 The capture is the traffic of tests/traces again and again, each time on other ports, checksums mended: many
 connections of one subflow to four that open, carry some data and close, one after the other. ``python
-tests/bench/bench_decode.py [MEGABYTES]`` makes it (100 MB) and prints the table. tshark writes its JSON of
+tests/bench/bench_decode.py`` makes it and prints the table. tshark writes its JSON of
 all fields; scapy reads packets and, in a row of its own, turns them into JSON; of scapy's time what it takes
 to start is left out, and it gets the first packets alone. All run one after the other in this one run, each
 in a process of its own, their output to nowhere. What counts is processor time, which says the same on a
@@ -17,12 +17,14 @@ import tempfile
 from pathlib import Path
 from struct import pack, unpack_from
 
-import mptcp
+from figures import Figure, Table, present
+
 from mptcp_model.decoding.captures import read_frames
 from mptcp_model.decoding.conversation import Conversation
 from mptcp_model.decoding.sights import look
 
 TRACES = Path(__file__).parent.parent / "traces"
+SIZE = 30_000_000  # octets
 SOME = 10_000  # packets for scapy
 SHARE = 3  # the part of the file for the second look at memory
 PORTS = range(1_024, 65_536)
@@ -118,41 +120,37 @@ def spend(*command: str, **environment: str) -> tuple[float, int]:
     return seconds, int(words[-1]) if words and words[-1].isdigit() else 0
 
 
-def measure(path: Path, packets: int, short: Path) -> tuple[list[tuple[str, float]], list[int]]:
-    """Microseconds of processor time that each contender takes for a packet, ours first; our memory, KB,
-    for the short file and for the whole.
+def clock_all(path: Path, packets: int, short: Path) -> tuple[float, dict[str, float], list[int]]:
+    """Microseconds of processor time for a packet, ours and each contender's; our memory, KB, for the short
+    file and for the whole.
     """
     python = (sys.executable, "-c")
     seconds, whole = spend(*python, DECODE, str(path))
     _, part = spend(*python, DECODE, str(short))
-    rows = [(f"mptcp decode --json, {mptcp.build()}", seconds / packets)]
+    others = {}
     if shutil.which("tshark") is not None:
-        rows.append(("tshark -T json", spend("tshark", "-r", str(path), "-T", "json")[0] / packets))
+        others["tshark -T json"] = spend("tshark", "-r", str(path), "-T", "json")[0] / packets * 1e6
     starting, _ = spend(*python, SCAPY, str(path), "0")
     for name, extra in (("scapy, packets read", ()), ("scapy, packets read and as JSON", ("json",))):
-        seconds, _ = spend(*python, SCAPY, str(path), str(SOME), *extra)
-        rows.append((name, (seconds - starting) / SOME))
-    return [(name, seconds * 1e6) for name, seconds in rows], [part, whole]
+        spent, _ = spend(*python, SCAPY, str(path), str(SOME), *extra)
+        others[name] = (spent - starting) / SOME * 1e6
+    return seconds / packets * 1e6, others, [part, whole]
 
 
-def main() -> None:
-    """Make the captures, print the table."""
-    size = int(sys.argv[1]) * 1_000_000 if len(sys.argv) > 1 else 100_000_000
+def measure() -> Table:
+    """Make the captures and tell them."""
     with tempfile.TemporaryDirectory() as folder:
         path, short = Path(folder, "long.pcap"), Path(folder, "short.pcap")
-        packets = make_capture(path, size)
-        make_capture(short, size // SHARE)
-        print(f"A capture of {size / 1e6:g} MB, {packets:,} packets: processor time for each")
-        rows, (part, whole) = measure(path, packets, short)
-    print(f"{'':44}{'µs':>12}{'ratio':>8}")
-    for name, micros in rows:
-        print(f"{name:44}{micros:12.1f}{micros / rows[0][1]:8.1f}")
+        packets = make_capture(path, SIZE)
+        make_capture(short, SIZE // SHARE)
+        ours, others, (part, whole) = clock_all(path, packets, short)
+    table = Table(f"mptcp decode --json, a capture of {SIZE / 1e6:g} MB: processor time for each packet")
+    table.figures = [Figure("decode", ours, "µs", *other) for other in others.items()]
+    table.figures.append(Figure("largest memory", whole / 1e3, "MB", "for a third of the file", part / 1e3))
     if shutil.which("tshark") is None:
-        print("tshark is not installed: skipped")
-    print(
-        f"Largest memory of mptcp decode: {whole / 1e3:.1f} MB; for a third of the file {part / 1e3:.1f} MB"
-    )
+        table.remarks.append("tshark is not installed: skipped")
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    present(measure)

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+from figures import Figure, Table, present
+
 from mptcp_stack.forwarder import Line
 from mptcp_stack.lab import Lab
 from mptcp_stack.stack import Stack, suit
@@ -72,19 +74,21 @@ def clock_us(seed: int) -> float:
         return asyncio.run(main(lab))
 
 
-def main() -> None:
-    """Print the table."""
-    rows: dict[str, list[float]] = {"kernel, CUBIC": [], "mptcp, CUBIC": []}
+def measure() -> Table:
+    """Ours beside the kernel's, in turns."""
+    kernel, ours = [], []
     for seed in range(ROUNDS):
-        rows["kernel, CUBIC"].append(clock_kernel(seed))
-        rows["mptcp, CUBIC"].append(clock_us(seed))
-    kernel = statistics.mean(rows["kernel, CUBIC"])
-    print("TCP over 50 ms, one packet of a hundred lost each way")
-    print(f"{'':20}{'Mbit/s':>10}{'ratio':>8}   each")
-    for name, speeds in rows.items():
-        each = " ".join(f"{speed:.2f}" for speed in speeds)
-        print(f"{name:20}{statistics.mean(speeds):10.2f}{statistics.mean(speeds) / kernel:8.2f}   {each}")
+        kernel.append(clock_kernel(seed))
+        ours.append(clock_us(seed))
+    figure = Figure(
+        "us to kernel, CUBIC",
+        statistics.mean(ours),
+        "Mbit/s",
+        "kernel to kernel, CUBIC",
+        statistics.mean(kernel),
+    )
+    return Table("TCP over 50 ms, one packet of a hundred lost each way", [figure])
 
 
 if __name__ == "__main__":
-    main()
+    present(measure, needs_root=True)

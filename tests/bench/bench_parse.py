@@ -7,12 +7,10 @@ in bursts of milliseconds, and of each the fastest burst counts, so that what el
 disturbs no one's share.
 """
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+
+from figures import Figure, Table, ask_interpreted, present
 
 import mptcp
 from mptcp.values import Text
@@ -20,9 +18,6 @@ from mptcp.wire import ip, segment
 from mptcp.wire.checksum import compute_sum
 from mptcp.wire.dss import DataAck, Dss, Mapping
 from mptcp.wire.options import NOP, Timestamps
-
-Row = tuple[str, float, float]
-"""A contender, its nanoseconds per packet, and how many times longer it takes than we do."""
 
 BURST = 0.003  # seconds
 SPAN = 4.0  # seconds for all contenders together
@@ -95,42 +90,29 @@ def make_theirs(packet: bytes) -> dict[str, Callable[[], object]]:
     return {"dpkt": by_dpkt, "scapy": by_scapy}
 
 
-def clock_interpreted() -> dict[str, float]:
-    """Our own on the interpreted build, in a process of its own."""
-    environment = dict(os.environ, MPTCP_PURE="1")
-    command = [sys.executable, __file__, "--only-us"]
-    return dict(json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout))
+def clock_us() -> dict[str, float]:
+    """Ours alone."""
+    return clock(make_ours(make_packet()), SPAN / 2)
 
 
-def measure() -> list[Row]:
-    """All rows: contender, ns per packet, ratio to our parse without checksum on this build."""
+def measure() -> Table:
+    """Our parse beside all others'."""
     packet = make_packet()
     spent = clock(make_ours(packet) | make_theirs(packet))
-    pure = clock_interpreted()
-    build = mptcp.build()
-    rows = [
-        (f"mptcp, {build}", spent["trusted"] / 100),
-        (f"mptcp, {build}, TCP checksum verified", spent["verified"] / 100),
-        ("mptcp, interpreted", pure["trusted"] / 100),
-        ("mptcp, interpreted, TCP checksum verified", pure["verified"] / 100),
-        ("dpkt", spent["dpkt"] / 10),
-        ("scapy", spent["scapy"]),
-        (f"Internet checksum of 64 KB, {build}", spent["sum"]),
-        ("Internet checksum of 64 KB, interpreted", pure["sum"]),
-    ]
-    return [(name, nanoseconds, nanoseconds / rows[0][1]) for name, nanoseconds in rows]
-
-
-def main() -> None:
-    """Print the table, or with --only-us this build's numbers as JSON."""
-    if "--only-us" in sys.argv:
-        print(json.dumps(clock(make_ours(make_packet()), SPAN / 2)))
-        return
-    print("Parse one packet with 1,400 octets of text, timestamps and DSS into values")
-    print(f"{'':44}{'ns':>12}{'ratio':>8}")
-    for name, nanoseconds, ratio in measure():
-        print(f"{name:44}{nanoseconds:12,.0f}{ratio:8.1f}")
+    table = Table("Parse one packet with 1,400 octets of text, timestamps and DSS into values")
+    others = [("dpkt", spent["dpkt"] / 10), ("scapy", spent["scapy"])]
+    pure = ask_interpreted(__file__) if mptcp.build() == "compiled" else {}
+    if pure:
+        others.insert(0, ("interpreted", pure["trusted"] / 100))
+    table.figures = [Figure("parse", spent["trusted"] / 100, "ns", *other) for other in others]
+    for name, key, count in (
+        ("parse, TCP checksum verified", "verified", 100),
+        ("Internet checksum of 64 KB", "sum", 1),
+    ):
+        other = ("interpreted", pure[key] / count) if pure else ()
+        table.figures.append(Figure(name, spent[key] / count, "ns", *other))
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    present(measure, clock_us)

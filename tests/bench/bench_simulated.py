@@ -7,11 +7,9 @@ loop. ``python tests/bench/bench_simulated.py`` prints the table; the interprete
 of its own.
 """
 
-import json
-import os
-import subprocess
-import sys
 import time
+
+from figures import Figure, Table, ask_interpreted, present
 
 import mptcp
 from mptcp.choices import Choices
@@ -96,7 +94,7 @@ class Flow:
             host.tick(self.now)
 
 
-def measure(multipath: bool, loss: int) -> tuple[float, int]:
+def clock_flow(multipath: bool, loss: int) -> tuple[float, int]:
     """Segments in a second of process time, and how many of a hundred were sent again."""
     flow = Flow(multipath, loss)
     flow.turn()
@@ -108,24 +106,23 @@ def measure(multipath: bool, loss: int) -> tuple[float, int]:
     return rate, round(100 * subflow.bytes_retrans / (subflow.snd_mss * flow.sent))
 
 
-def measure_all() -> dict[str, tuple[float, int]]:
+def clock_us() -> dict[str, tuple[float, int]]:
     """All rows on this build."""
-    return {name: measure(*row) for name, row in ROWS.items()}
+    return {name: clock_flow(*row) for name, row in ROWS.items()}
 
 
-def main() -> None:
-    """Print the table, or with --only-us this build's numbers as JSON."""
-    if "--only-us" in sys.argv:
-        print(json.dumps(measure_all()))
-        return
-    environment = dict(os.environ, MPTCP_PURE="1")
-    command = [sys.executable, __file__, "--only-us"]
-    pure = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
-    print("Segments of 1,460 octets or what options leave of them, both hosts' work, one core")
-    print(f"{'':26}{mptcp.build() + '/s':>16}{'interpreted/s':>16}{'ratio':>8}{'again %':>9}")
-    for name, (rate, again) in measure_all().items():
-        print(f"{name:26}{rate:16,.0f}{pure[name][0]:16,.0f}{rate / pure[name][0]:8.1f}{again:9}")
+def measure() -> Table:
+    """Both builds."""
+    table = Table("Segments of 1,460 octets or what options leave of them: both hosts' work, one core")
+    ours = clock_us()
+    pure = ask_interpreted(__file__) if mptcp.build() == "compiled" else {}
+    for name, (rate, again) in ours.items():
+        other = ("interpreted", pure[name][0]) if pure else ()
+        table.figures.append(Figure(name, rate, "segments/s", *other))
+        if again:
+            table.remarks.append(f"{name}: {again} of a hundred were sent again")
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    present(measure, clock_us)

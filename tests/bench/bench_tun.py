@@ -8,13 +8,13 @@ the point, since machines differ and this one may be busy.
 """
 
 import asyncio
-import json
 import os
 import select
 import statistics
 import subprocess
-import sys
 import time
+
+from figures import Figure, Table, ask_interpreted, present
 
 import mptcp
 from mptcp_stack.device import Device
@@ -25,6 +25,7 @@ from mptcp_stack.tun import open_tun
 
 SPAN = 2.0  # seconds of one transfer
 ROUNDS = 3  # the median counts
+COMPILED = 4  # times as fast as interpreted, without offload
 QUIET = ("--no-hash",)
 FLOW = (*QUIET, "--seconds", str(SPAN))
 
@@ -133,44 +134,30 @@ def clock_us() -> dict[str, float]:
         }
 
 
-def clock_interpreted() -> dict[str, float]:
-    """The same on the interpreted build, in a process of its own."""
-    answer = subprocess.run(
-        [sys.executable, __file__, "--json"],
-        env={**os.environ, "MPTCP_PURE": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    row: dict[str, float] = json.loads(answer.stdout)
-    return row
-
-
-def main() -> None:
-    """Print the table."""
-    if os.geteuid() != 0:
-        print("bench_tun: needs root for network namespaces; not run")
-        return
-    if "--json" in sys.argv:
-        print(json.dumps(clock_us()))
-        return
-    rows: list[tuple[str, float]] = [
-        (f"{name}, {mptcp.build()}", speed) for name, speed in clock_us().items()
-    ]
+def measure() -> Table:
+    """Our rows on both builds, beside the bare loop and the kernel."""
+    ours, pure = clock_us(), {}
     if mptcp.build() == "compiled":
-        rows += [(f"{name}, interpreted", speed) for name, speed in clock_interpreted().items()]
+        pure = ask_interpreted(__file__)
     loop = statistics.median(clock_loop() for _ in range(ROUNDS))
-    rows += [
-        ("a bare loop between two plain TUN interfaces", loop),
-        ("kernel to kernel, veth, GSO off", statistics.median(clock_veth(False) for _ in range(ROUNDS))),
-        ("kernel to kernel, veth, GSO on", statistics.median(clock_veth(True) for _ in range(ROUNDS))),
-    ]
-    print(f"MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, median of {ROUNDS}")
-    print(f"{'':46}{'Mbit/s':>10}{'of the bare loop':>20}{'of the kernel':>16}")
-    kernels = {False: rows[-2][1], True: rows[-1][1]}  # by whether packets are long
-    for name, speed in rows:
-        share = speed / kernels["GSO" in name and "off" not in name]
-        print(f"{name:46}{speed:10.0f}{speed / loop:20.2f}{share:16.2f}")
+    kernels = {
+        long: (name, statistics.median(clock_veth(long) for _ in range(ROUNDS)))
+        for long, name in (
+            (False, "kernel to kernel, veth, GSO off"),
+            (True, "kernel to kernel, veth, GSO on"),
+        )
+    }
+    table = Table(f"Bulk over TUN: MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, median of {ROUNDS}")
+    for name, speed in ours.items():
+        long = name.endswith("GSO")
+        goal = None if long else COMPILED
+        table.figures += [Figure(name, speed, "Mbit/s", *kernels[long])]
+        if not long:
+            table.figures += [Figure(name, speed, "Mbit/s", "a bare loop between two plain TUN", loop)]
+        if pure:
+            table.figures += [Figure(name, speed, "Mbit/s", "interpreted", pure[name], goal_ratio=goal)]
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    present(measure, clock_us, needs_root=True)
