@@ -345,7 +345,7 @@ class Connection(Record):
                 control.is_confirmed = True
                 addresses.take_option(control, branch, option, now)
             elif isinstance(option, Fail):
-                fallback.take_fail(control, branch, now)
+                fallback.take_fail(control, branch, option.dsn, now)
             elif isinstance(option, FastClose) and abort.has_fast_close(control, (option,)):
                 abort.take_fast_close(control, now)
         self.check_path(branch, arrival, has_data_ack, now)
@@ -380,10 +380,10 @@ class Connection(Record):
         is_new = not control.has_data_ack if branch.is_first else not branch.has_data_ack
         if is_silent and is_new and control.snd_una < control.snd_nxt:
             # [R8684-3.7-06] text was acknowledged, and nothing ever at data level
-            fallback.leave(control, branch, "acknowledged without Data ACK", now)
+            fallback.distrust(control, branch, "acknowledged without Data ACK", now)
         elif arrival.text and not branch.has_mapping:
             # [R8684-3.7-09] the first text came without mapping
-            fallback.leave(control, branch, "text without mapping", now)
+            fallback.distrust(control, branch, "text without mapping", now)
 
     def transmit(self, now: Micros) -> list[Segment]:
         """All segments that may leave now."""

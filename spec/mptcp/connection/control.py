@@ -66,6 +66,8 @@ class Branch(Record):
         "is_closing",
         "is_lost",
         "reset_reason",
+        "fail_dsn",
+        "has_sent_fail",
     )
 
     def __init__(self, subflow: Subflow, local_id: int, remote_id: int, joining: Joining) -> None:
@@ -98,6 +100,8 @@ class Branch(Record):
         self.is_closing = False  # our FIN was ordered
         self.is_lost = False  # it is over, and what follows from that is done
         self.reset_reason = NO_OFFSET  # its RST carries MP_TCPRST with this reason
+        self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name here, and on no other subflow
+        self.has_sent_fail = False
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""
@@ -160,8 +164,6 @@ class Control(Record):
         "is_peer_wide",
         # signals that leave with the next segment
         "fin_now",
-        "fail_dsn",
-        "has_sent_fail",
         "infinite",
         "is_alone",
         "is_told_again",
@@ -256,8 +258,6 @@ class Control(Record):
         self.is_peer_wide = False  # data came with a DSN of 64 bits [R8684-3.3.2-02]
 
         self.fin_now = False  # the DATA_FIN leaves (again) with the next acknowledgment
-        self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name
-        self.has_sent_fail = False
         self.infinite = NO_OFFSET  # subflow offset where the infinite mapping starts, until sent
         self.is_alone = False  # we fell back, and the peer may not have heard of it
         self.is_told_again = False  # the infinite mapping goes on the next segment, with text or without

@@ -4,6 +4,7 @@ from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run
 from mptcp.connection.spans import Spans
+from mptcp.numbers import compute_offset_64
 from mptcp.parameters import REASON_MIDDLEBOX
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
@@ -85,7 +86,8 @@ def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -
     control.infinite = branch.subflow.tcb.snd_queue.end
     for other in control.branches:
         if other is not branch:
-            other.subflow.abort("reset", now)  # whatever was joining: there is nothing left to join
+            # [R8684-3.7-29] whatever was joining: there is nothing left to join
+            other.subflow.abort("reset", now)
 
 
 def leave(control: Control, branch: Branch, reason: str, now: Micros) -> None:
@@ -97,25 +99,47 @@ def leave(control: Control, branch: Branch, reason: str, now: Micros) -> None:
     control.is_alone = control.mode is Mode.PLAIN
 
 
+def distrust(control: Control, branch: Branch, reason: str, now: Micros) -> None:
+    """Options do not get through here: that ends a subflow which joined [R8684-3.7-07], whatever others
+    there are, and MPTCP on the first one.
+    """
+    if branch.is_first:
+        leave(control, branch, reason, now)
+    else:
+        break_off(control, branch, now)
+
+
 def break_off(control: Control, branch: Branch, now: Micros) -> None:
-    """The subflow ends: no mapping could stand for what is on it."""
+    """The subflow ends: no mapping could stand for what is on it.
+
+    Its RST says what is to blame [R8684-3.7-08].
+    """
     branch.reset_reason = REASON_MIDDLEBOX
     branch.subflow.abort("reset", now)
 
 
-def take_fail(control: Control, branch: Branch, now: Micros) -> None:
-    """MP_FAIL came: the peer saw our data altered on the way; it gets one back [R8684-3.7-22]."""
+def take_fail(control: Control, branch: Branch, number: int, now: Micros) -> None:
+    """MP_FAIL came: the peer saw our data altered on the way; it gets one back [R8684-3.7-22].
+
+    It names data that the peer has not acknowledged, or it is not the peer's: nothing else vouches for
+    it. The answer to our own may name anything. Among several subflows only the one it came on ends, and
+    its data goes by the others [R8684-3.7-15] [R8684-3.7-17].
+    """
     if control.mode is not Mode.MULTIPATH:
         return
-    control.journal.note(now, control.name, "MP_FAIL received")
-    if not control.has_sent_fail and has_gap(control, branch):
-        break_off(control, branch, now)
+    dsn = compute_offset_64(control.local_idsn, number)
+    if not branch.has_sent_fail and not control.snd_una <= dsn <= control.snd_nxt:
+        control.journal.note(now, control.name, "MP_FAIL of no data that is out")
         return
-    if control.has_sent_fail:
+    control.journal.note(now, control.name, "MP_FAIL received")
+    if not is_contiguous(control, branch) or (not branch.has_sent_fail and has_gap(control, branch)):
+        break_off(control, branch, now)  # [R8684-3.7-23]
+        return
+    if branch.has_sent_fail:
         branch.received.clear()  # what failed is not asked for any more
     else:
-        control.has_sent_fail = True
-        control.fail_dsn = control.rcv_nxt
+        branch.has_sent_fail = True
+        branch.fail_dsn = control.rcv_nxt
         branch.subflow.acknowledge()
     start_infinite(control, branch, "MP_FAIL", now)
     control.is_alone = True  # until its own infinite mapping says otherwise
@@ -127,11 +151,11 @@ def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micro
     On the only subflow, in line, MP_FAIL asks for the infinite mapping [R8684-3.7-19]; until it
     comes nothing is acknowledged at data level [R8684-3.7-18]. Otherwise the subflow ends [R8684-3.7-15].
     """
-    if control.has_sent_fail:
+    if branch.has_sent_fail:
         return
     control.journal.note(now, control.name, "checksum failure", str(dsn))
-    control.has_sent_fail = True
-    control.fail_dsn = dsn
+    branch.has_sent_fail = True
+    branch.fail_dsn = dsn
     if is_alone(control, branch) and dsn == control.rcv_nxt:
         branch.subflow.acknowledge()
     else:
@@ -147,8 +171,8 @@ def take_infinite(control: Control, branch: Branch, ssn: int, dsn: int, now: Mic
     """
     control.journal.note(now, control.name, "infinite mapping received")
     branch.received.clear()
-    if not control.has_sent_fail:
-        control.fail_dsn = NO_OFFSET
+    if not branch.has_sent_fail:
+        branch.fail_dsn = NO_OFFSET
         start = branch.inbound.start
         first = dsn + start - ssn
         if first > control.rcv_nxt or (control.checksum and first != control.rcv_nxt):

@@ -171,8 +171,9 @@ def settle(control: Control, branch: Branch, before: State, arrival: Arrival, no
 def take_syn_ack(control: Control, branch: Branch, state: State, arrival: Arrival, now: Micros) -> None:
     """The SYN/ACK, which must have MP_JOIN with the right HMAC [R8684-3.2-26] [R8684-3.2-30].
 
-    Without, the option was taken out on the way, and the other end, if there is one, thinks that this is
-    a connection of its own [R8684-3.2-31]. Two SYNs that cross make two Hosts A: that is given up.
+    Without, the option was taken out on the way [R8684-3.7-03], and the other end, if there is one, thinks
+    that this is a connection of its own [R8684-3.2-31]; or our token is that of two of its connections
+    [R8684-3.1-16]. Two SYNs that cross make two Hosts A: that is given up.
     """
     for option in arrival.options:
         if isinstance(option, JoinSynAck) and state is State.ESTABLISHED:
@@ -187,7 +188,7 @@ def take_syn_ack(control: Control, branch: Branch, state: State, arrival: Arriva
 
 
 def take_third(control: Control, branch: Branch, arrival: Arrival, now: Micros) -> None:
-    """The third packet, which must prove that whoever joins knows the keys [R8684-3.2-28].
+    """The third packet, which must prove that whoever joins knows the keys [R8684-3.2-28] [R8684-3.7-03].
 
     Whoever guesses has one attempt for each nonce [R8684-3.2-17].
     """

@@ -197,7 +197,7 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
         if run.checksum is not None:
             if stop < run.end:
                 break  # the whole mapping is needed
-            if control.fail_dsn == run.dsn:
+            if branch.fail_dsn == run.dsn:
                 break  # it was seen to be bad
             if not is_intact(control, branch, run):
                 take_checksum_failure(control, branch, run.dsn, now)
@@ -212,7 +212,11 @@ def advance(control: Control, branch: Branch, now: Micros) -> None:
 
 
 def is_intact(control: Control, branch: Branch, run: Run) -> bool:
-    """Whether the text of ``run``, all there, gives the checksum that came with it [R8684-3.3.1-11]."""
+    """Whether the text of ``run``, all there, gives the checksum that came with it [R8684-3.3.1-11].
+
+    One that was altered by somebody who mended the checksum does [R8684-3.7-31]; without checksums
+    nobody looks [R8684-3.7-14].
+    """
     if run.checksum is None:
         return True
     number = compute_wire_64(control.remote_idsn, run.dsn)

@@ -275,7 +275,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
         options = compute_plain_options(control, branch, plan)
         control.is_told_again = False
         if plan.kind is Kind.ACK:
-            control.fail_dsn = NO_OFFSET  # said once; again when asked again
+            branch.fail_dsn = NO_OFFSET  # said once; again when asked again
     shift = 0 if plan.kind is Kind.SYN else tcb.rcv_shift
     free = control.choices.receive_buffer - len(control.rcv_ready)
     return Terms(compute_announced(compute_window(control), free, shift), options, limit)
@@ -329,8 +329,8 @@ def compute_ack_options(control: Control, branch: Branch) -> tuple[Option, ...]:
     if control.is_initiator and not control.is_confirmed and (mapping is None or not control.has_sent_key):
         return (compute_ack_option(control),)  # [R8684-3.1-24]
     options: list[Option] = [Dss(compute_data_ack(control), mapping)]
-    if control.fail_dsn != NO_OFFSET:
-        options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+    if branch.fail_dsn != NO_OFFSET:
+        options.append(Fail(compute_wire_64(control.remote_idsn, branch.fail_dsn)))
     if branch.signals:
         tcb = branch.subflow.tcb
         if is_long(branch.signals[0]) and tcb.last_ack_sent != tcb.rcv_nxt:
@@ -375,8 +375,8 @@ def compute_plain_options(control: Control, branch: Branch, plan: Plan) -> tuple
         checksum = 0 if control.checksum else None  # [R8684-3.3.1-33]
         ssn = una - branch.subflow.tcb.snd_syn & MASK_32
         options.append(Dss(None, Mapping(number, True, ssn, 0, checksum, False)))
-    if control.fail_dsn != NO_OFFSET and plan.kind is Kind.ACK:
-        options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+    if branch.fail_dsn != NO_OFFSET and plan.kind is Kind.ACK:
+        options.append(Fail(compute_wire_64(control.remote_idsn, branch.fail_dsn)))
     return tuple(options)
 
 
@@ -390,8 +390,8 @@ def compute_reset_options(control: Control, branch: Branch) -> tuple[Option, ...
     options: list[Option] = []
     if control.is_aborting:
         options.append(FastClose(control.remote_key))  # [R8684-3.5-03] the key of the receiver
-    elif control.fail_dsn != NO_OFFSET:
-        options.append(Fail(compute_wire_64(control.remote_idsn, control.fail_dsn)))
+    elif branch.fail_dsn != NO_OFFSET:
+        options.append(Fail(compute_wire_64(control.remote_idsn, branch.fail_dsn)))
     if branch.reset_reason != NO_OFFSET:
         options.append(TcpReset(0, branch.reset_reason))
     elif control.is_aborting:

@@ -191,6 +191,36 @@ def test_mapping_cut_differently() -> None:
     user.hears(Aborted)
 
 
+@pytest.mark.clause("R8684-3.7-31", "R8684-3.7-21")
+@pytest.mark.parametrize("text", [b"10.0.0.1:21", bytes(12), bytes([255]) * 12])
+def test_box_that_mends_the_checksum(text: bytes) -> None:
+    """Who alters text and the checksum with it (RFC 1624) is part of the path: MPTCP goes on."""
+    user, peer = with_checksums()
+    dss = peer.spell(map_text(1, 1, len(text)), text)
+    assert isinstance(dss, Dss) and dss.mapping is not None and dss.mapping.checksum is not None
+    one = dss.mapping
+    new = b"\xc0\xa8" + text[2:]
+    mended = 0xFFFF - one.checksum + 0xFFFF - int.from_bytes(text[:2], "big") + 0xC0A8
+    while mended > 0xFFFF:
+        mended = (mended >> 16) + (mended & 0xFFFF)
+    mapping = Mapping(one.dsn, one.wide, one.ssn, one.length, 0xFFFF - mended, False)
+    peer.sends(ACK, text=new, options=[Dss(dss.ack, mapping)])
+    user.hears(Readable)
+    user.reads(new)
+    assert status(user).multipath
+
+
+@pytest.mark.clause("R8684-3.7-14")
+def test_altered_and_no_checksums() -> None:
+    """Nobody looks, so nobody sees: the text is taken as it came."""
+    user, peer = established(multipath=True)
+    peer.sends(ACK, text=b"spoilt", options=[map_text(1, 1, 6)])
+    user.hears(Readable)
+    user.reads(b"spoilt")
+    peer.skips()
+    assert status(user).multipath
+
+
 # -- a bad one comes --------------------------------------------------------------------------
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from mptcp.events import Aborted, Accepted, Readable
+from mptcp.events import Aborted, Accepted, FellBack, Readable, SubflowClosed, SubflowEstablished
 from mptcp.wire.dss import Dss, Mapping
-from mptcp.wire.endings import FastClose
+from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import HMAC_SHA256, CapableAck, CapableSyn
 from mptcp.wire.segment import ACK, SYN
 from mptcp_model.dialogue import PEER_IPV4, DataSignal, Peer
+from mptcp_model.joins import join
 from mptcp_model.situations import PEER_OPTIONS, Scene, established
 
 
@@ -68,6 +69,44 @@ def test_fast_close_forgery() -> None:
     for number in range(1_000):
         peer.sends(ACK, options=[FastClose(number.to_bytes(8, "big"))])
     assert user.host.status(user.connection).state == "M_ESTAB"
+    is_unharmed(scene, other, neighbour)
+
+
+@pytest.mark.clause("R8684-3.7-22", "R8684-3.7-15")
+@pytest.mark.parametrize("is_out", [False, True])
+def test_fail_forgery(is_out: bool) -> None:
+    """MP_FAIL that names no data which is out is not the peer's: no fallback, and no answer."""
+    scene, other, neighbour = with_a_neighbour()
+    user, peer = scene
+    user.writes(b"known")
+    peer.skips()
+    peer.sends(ACK, options=[DataSignal(ack=6)])
+    if is_out:
+        user.writes(b"hello")
+        peer.skips()
+    last = 11 if is_out else 6
+    for guess in (0, 1, 5, last + 1, last + 1_000, 1 << 31, 1 << 40, 1 << 63, -1):
+        peer.sends(ACK, options=[DataSignal(ack=6), Fail((peer.host_dsn(guess)) % (1 << 64))], ack=6)
+    peer.expects_nothing()
+    assert user.host.status(user.connection).multipath
+    is_unharmed(scene, other, neighbour)
+    peer.sends(ACK, options=[DataSignal(ack=6), Fail(peer.host_dsn(6))], ack=6)
+    user.hears(FellBack)  # this one might be true
+
+
+@pytest.mark.clause("R8684-3.7-22", "R8684-3.7-15", "R8684-3.7-29")
+def test_fail_forgery_among_several_subflows() -> None:
+    """Whoever sits on one path and names data that is out ends his own path, and never MPTCP."""
+    scene, other, neighbour = with_a_neighbour()
+    user, peer = scene
+    second = peer.dialogue.meets(port=41_000)
+    join(second, peer)
+    user.hears(SubflowEstablished)
+    user.writes(bytes(20_000))
+    peer.skips()
+    second.sends(ACK, options=[DataSignal(ack=1), Fail(second.host_dsn(1))], ack=1)
+    user.hears(SubflowClosed)
+    assert user.host.status(user.connection).multipath
     is_unharmed(scene, other, neighbour)
 
 
