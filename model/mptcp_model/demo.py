@@ -2,32 +2,29 @@
 
 It leaves in its folder:
 
-    sent                        the file, of octets by chance, the same each time
-    simulated, .pcap, .png      what came, the packets, and the picture of the simulated network
-    kernel, kernel-checksums    folders with what came, the packets and the outcome of the kernel's exchanges
-    kernel.png                  their picture
+    sent                              the file, of octets by chance, the same each time
+    simulated, .pcap, .png            what came, the packets, and the picture of the simulated network
+    kernel                            a folder with what came, the packets and the outcome of the exchange
+    from-kernel.png, to-kernel.png    its pictures
 
 Its parts are in mptcp_model.demonstration.
 """
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mptcp.parameters import SECOND
 from mptcp_model.demonstration import kernel, pictures
 from mptcp_model.demonstration.kernel import Exchange
 from mptcp_model.demonstration.outcome import Outcome
-from mptcp_model.demonstration.simulation import LINES_IN_WORDS, NAMES, Simulation, simulate
+from mptcp_model.demonstration.simulation import LINES_IN_WORDS, NAMES, simulate
 from mptcp_model.demonstration.telling import Telling
-from mptcp_model.demonstration.transfer import write_source
-from mptcp_model.plot import read_samples
+from mptcp_model.demonstration.transfer import Run, write_source
 
-OCTETS = 20_000_000
+OCTETS = 8_000_000
 
 
 def demo(
@@ -42,6 +39,8 @@ def demo(
 ) -> None:
     """Move a file over Multipath TCP, in a simulated network and to this kernel, and draw it.
 
+    There are two paths, Wi-Fi and cellular. The better one dies on the way, and returns.
+
     The simulated network needs nothing. To and from the kernel, over TUN, needs root, /dev/net/tun and
     the kernel's MPTCP; where one of them is missing that part is left out, and said so.
 
@@ -53,16 +52,15 @@ def demo(
     source = folder / "sent"
     write_source(source, octets)
     telling.begin(source)
-    simulation = show_simulation(telling, source, folder)
+    simulated = show_simulation(telling, source, folder)
     left_out = "only the simulated network was asked for" if alone else kernel.find_obstacle()
-    exchanges: list[Exchange] = []
+    exchange: Exchange | None = None
     if left_out is None:
-        exchanges = [show_exchange(telling, source, folder, checksum) for checksum in (False, True)]
-        draw_exchanges(telling, exchanges, folder / "kernel.png")
+        exchange = show_exchange(telling, source, folder)
     elif not alone:
-        telling.head("To and from this machine's kernel")
+        telling.head("From and to this machine's kernel")
         telling.say(f"Left out: {left_out}.")
-    outcome = Outcome(folder, simulation.transfer, exchanges, left_out)
+    outcome = Outcome(folder, simulated.transfer, exchange, left_out)
     raise typer.Exit(conclude(telling, outcome, time.monotonic() - began, as_json))
 
 
@@ -70,56 +68,42 @@ def conclude(telling: Telling, outcome: Outcome, seconds: float, as_json: bool) 
     """The last words; the exit status."""
     faults = outcome.find_faults()
     telling.show_table(outcome.transfers)
-    telling.show_witness(outcome.exchanges)
+    if outcome.exchange is not None:
+        telling.show_witness(outcome.exchange)
     telling.end(outcome.find_files(), faults, seconds)
     if as_json:
         print(json.dumps(outcome.summarize(seconds)))
     return 1 if faults else 0
 
 
-def show_simulation(telling: Telling, source: Path, folder: Path) -> Simulation:
+def show_simulation(telling: Telling, source: Path, folder: Path) -> Run:
     """The simulated part, told as it goes."""
     telling.head(f"Two of our hosts in a simulated network: {LINES_IN_WORDS}")
-    octets, began = source.stat().st_size, time.monotonic()
-    with telling.bars(octets, "client → server") as watch:
-        simulation = simulate(source, folder, watch)
-    seconds = time.monotonic() - began
-    telling.draw_ladder(simulation.packets)
-    telling.say(
-        f"{simulation.sent:,} packets from the client, {simulation.lost:,} of them lost; "
-        f"{simulation.transfer.seconds:.2f} seconds there took {seconds:.1f} here."
-    )
-    begun, ended = (moment / SECOND for moment in simulation.outage)
-    if begun:
-        back = f"came back at {ended:.1f} s" if ended else "did not come back"
-        telling.say(f"{NAMES[0]} died at {begun:.1f} s and {back}; the connection went on.")
-    title = f"{octets / 1e6:g} MB over Multipath TCP: {LINES_IN_WORDS}"
-    with telling.console.status("drawing"):
-        samples = read_samples(simulation.packets)
-        place = folder / "simulated.png"
-        pictures.draw_simulation(samples, simulation.windows, NAMES, simulation.outage, place, title)
-    return simulation
+    began = time.monotonic()
+    with telling.bars(source.stat().st_size, "client → server") as watch:
+        run = simulate(source, folder, watch)
+    took = time.monotonic() - began
+    telling.show_run(run, NAMES[0], f"; {run.transfer.seconds:.2f} seconds there took {took:.1f} here")
+    draw(telling, run, folder / "simulated.png")
+    return run
 
 
-def show_exchange(telling: Telling, source: Path, folder: Path, checksum: bool) -> Exchange:
-    """An exchange with the kernel, told as it goes."""
-    telling.head(f"To and from this machine's kernel, over TUN, checksums {'on' if checksum else 'off'}")
+def show_exchange(telling: Telling, source: Path, folder: Path) -> Exchange:
+    """The exchange with the kernel, told as it goes."""
+    telling.head(f"From and to this machine's kernel, by two TUN interfaces: {LINES_IN_WORDS}")
     with telling.bars(source.stat().st_size, "kernel → us", "us → kernel") as watch:
-        place = folder / ("kernel-checksums" if checksum else "kernel")
-        exchange = kernel.exchange(source, place, checksum, watch)
-    if checksum:
-        telling.draw_ladder(exchange.select(1))
-    for one in exchange.transfers:
-        telling.say(f"{one.what}: {one.seconds:.2f} seconds, {one.megabits_per_second:.0f} Mbit/s")
+        exchange = kernel.exchange(source, folder / "kernel", watch)
+    for name in kernel.NAMES:
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    for name, run in zip(kernel.NAMES, exchange.runs, strict=False):
+        telling.say(f"\n{run.transfer.what}:")
+        telling.show_run(run, NAMES[0])
+        draw(telling, run, folder / f"{name}.png")
     return exchange
 
 
-def draw_exchanges(telling: Telling, exchanges: Sequence[Exchange], path: Path) -> None:
-    """The picture of the exchanges that came to something."""
-    path.unlink(missing_ok=True)
-    some = [one for one in exchanges if one.transfers]
-    if some:
-        octets = some[0].transfers[0].sent.stat().st_size
-        title = f"{octets / 1e6:g} MB over Multipath TCP, from and to the kernel by way of a TUN interface"
-        with telling.console.status("drawing"):
-            pictures.draw_exchanges(some, path, title)
+def draw(telling: Telling, run: Run, path: Path) -> None:
+    """The picture of a run."""
+    title = f"{run.transfer.octets / 1e6:g} MB over Multipath TCP, {run.transfer.what}: {LINES_IN_WORDS}"
+    with telling.console.status("drawing"):
+        pictures.draw_run(run, NAMES, path, title)

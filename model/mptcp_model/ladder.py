@@ -7,7 +7,7 @@ print(draw(capture.packets))
 10000  ◀───────────── SYN ACK 0 ack 1 win 65535 <MSS 1460, MP_CAPABLE(…)> ──
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from mptcp.errors import Malformed
@@ -29,29 +29,46 @@ class Note(NamedTuple):
     words: str
 
 
-def draw(packets: Iterable[Packet | Note], width: int = WIDTH) -> str:
-    """The ladder of ``packets`` and notes. What is no TCP segment is told in a word."""
+def draw(packets: Iterable[Packet | Note], width: int = WIDTH, shown: Container[int] | None = None) -> str:
+    """The ladder of ``packets`` and notes. What is no TCP segment is told in a word.
+
+    ``shown``: by their numbers from 0, those that get a rung; what lies between is counted. None: all.
+    """
     scribe, rungs, flows = Scribe(), list[str](), list[tuple[End, End]]()
-    for packet in packets:
+    left_out, last = 0, 0
+    for number, packet in enumerate(packets):
+        is_shown = shown is None or number in shown
+        if is_shown and left_out:
+            rungs.append(f"{last:>12}      · … {left_out:,} packets more …")
+            left_out = 0
+        left_out, last = left_out + (not is_shown), packet.when
         if isinstance(packet, Note):
-            rungs.append(f"{packet.when:>12}      · {packet.words}")
+            if is_shown:
+                rungs.append(f"{packet.when:>12}      · {packet.words}")
             continue
         when, octets = packet
         try:
             datagram = ip.parse(octets)
             if datagram.protocol != ip.TCP:
-                rungs.append(f"{when:>12}      · protocol {datagram.protocol}, {len(octets)} octets")
+                if is_shown:
+                    rungs.append(f"{when:>12}      · protocol {datagram.protocol}, {len(octets)} octets")
                 continue
             one = segment.parse(octets, datagram)
         except Malformed as malformed:
-            rungs.append(f"{when:>12}      · malformed: {malformed}")
+            if is_shown:
+                rungs.append(f"{when:>12}      · malformed: {malformed}")
             continue
         way, back = ends(one)
         if (back, way) not in flows and (way, back) not in flows:
             flows.append((way, back))
+        if not is_shown:
+            scribe.read(one)  # what it says is known to those that follow
+            continue
         forth = (way, back) in flows
-        number = flows.index((way, back) if forth else (back, way))
-        rungs.append(draw_rung(when, number, forth, scribe.describe(one), width))
+        flow = flows.index((way, back) if forth else (back, way))
+        rungs.append(draw_rung(when, flow, forth, scribe.describe(one), width))
+    if left_out:
+        rungs.append(f"{last:>12}      · … {left_out:,} packets more …")
     return "\n".join([*draw_heads(flows, width), *rungs])
 
 

@@ -145,5 +145,5 @@ class Conversation:
             print_json(summary, to_stdout=self._wishes.sink.path is not None)
         else:
             say(describe(info, self._sent, self._received))
-            for line in describe_subflows(info):
+            for line in describe_subflows(info.subflows):
                 say(line)

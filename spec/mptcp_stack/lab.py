@@ -113,10 +113,13 @@ class Lab:
         return device
 
     def open_wire(
-        self, number: int = 0, line: Line = PERFECT, *, mtu: int = 1500, seed: int = 1
+        self, number: int = 0, line: Line = PERFECT, *, mtu: int = 1500, seed: int = 1, apart: bool = True
     ) -> tuple[Device, Wire]:
-        """As ``open_tun``, but with a wire between the kernel and us: way 0 leads to us."""
-        far = self.open_tun(number, mtu, apart=True)
+        """As ``open_tun``, but with a wire between the kernel and us: way 0 leads to us.
+
+        Without ``apart`` our address alone decides by which wire the kernel answers.
+        """
+        far = self.open_tun(number, mtu, apart=apart)
         device, end = make_device(f"wire{number}", far.addresses, mtu)
         self._devices.append(device)
         return device, self._lay(far, end, line, seed)

@@ -23,6 +23,7 @@ MOST_PATHS: Final = 8
 RATES: Final = {"": 1, "bit": 1, "kbit": 1_000, "mbit": 1_000_000, "gbit": 1_000_000_000}  # bit/s
 TIMES: Final = {"us": 1, "": 1_000, "ms": 1_000, "s": 1_000_000}  # µs
 PARTS: Final = {"": 1.0, "%": 0.01}
+COUNTED: Final = {"mtu": "octets", "queue": "packets"}
 NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?) *([a-z%]*)", re.IGNORECASE)
 
 EACH: Final = "Again for the next path; the last one holds for those that follow."
@@ -46,8 +47,8 @@ def read_lines(paths: int, **words: list[str] | None) -> list[Line]:
         for name, text in chosen.items():
             if name == "rate":
                 fields[name] = int(read_number(text, RATES, "rate"))
-            elif name == "mtu":
-                fields[name] = int(read_number(text, {"": 1}, "number of octets"))
+            elif name in ("mtu", "queue"):
+                fields[name] = int(read_number(text, {"": 1}, f"number of {COUNTED[name]}"))
             elif name in ("delay", "jitter"):
                 fields[name] = int(read_number(text, TIMES, "time"))
             else:
@@ -79,7 +80,7 @@ def lab(
             "--paths",
             min=0,
             max=MOST_PATHS,
-            help="So many paths to a second namespace, with the kernel there.",
+            help="So many paths: to a second namespace, with the kernel there, or those of --exchange.",
         ),
     ] = 0,
     rate: Annotated[list[str] | None, typer.Option("--rate", help=f"Of a path, as 25mbit. {EACH}")] = None,
@@ -94,6 +95,13 @@ def lab(
     ] = None,
     mtu: Annotated[
         list[str] | None, typer.Option("--mtu", help="Of the path between two interfaces of 1500 octets.")
+    ] = None,
+    queue: Annotated[
+        list[str] | None, typer.Option("--queue", help=f"Packets that wait for a line at most. {EACH}")
+    ] = None,
+    outage: Annotated[
+        str | None,
+        typer.Option("--outage", help="The first path of --exchange dies midway, and returns after 4s."),
     ] = None,
     octets: Annotated[
         int | None,
@@ -132,6 +140,8 @@ def lab(
     mptcp lab --ladder tcp --rung loss
 
     mptcp lab --exchange 1000000 --packets
+
+    mptcp lab --exchange 4000000 --paths 2 --rate 25mbit --delay 25ms --rate 5mbit --delay 65ms --outage 2s
     """
     if ladder or rung or list_them:
         climb(" ".join(command or ["all"]), tuple(rung or ()), list_them, as_json)
@@ -146,7 +156,9 @@ def lab(
             reorder=reorder,
             duplicate=duplicate,
             mtu=mtu,
+            queue=queue,
         )
+        dead_for = read_number(outage, TIMES, "time") / TIMES["s"] if outage else 0
     except ValueError as error:
         say(f"mptcp: {error}")
         raise typer.Exit(USAGE) from None
@@ -155,7 +167,7 @@ def lab(
         sysctls = {"net.mptcp.checksum_enabled": str(int(checksum))}
         ground = resources.enter_context(Lab(sysctls))
         if octets is not None or source is not None:
-            if not exchange.show(ground, cargo, pcap, packets, as_json):
+            if not exchange.show(ground, cargo, pcap, packets, as_json, lines, dead_for):
                 raise typer.Exit(1)
             return
         variables = {"MPTCP_LAB": ground.name}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 import mptcp
-from mptcp.connection.info import ConnectionInfo
+from mptcp.connection.info import ConnectionInfo, SubflowInfo
 from mptcp.values import Value
 from mptcp_stack.copying import Tally
 
@@ -65,14 +65,14 @@ def describe(info: ConnectionInfo, sent: Tally, received: Tally) -> str:
     )
 
 
-def describe_subflows(info: ConnectionInfo) -> list[str]:
+def describe_subflows(subflows: tuple[SubflowInfo, ...]) -> list[str]:
     """Who carried what, a line for each subflow, if there are several."""
-    if len(info.subflows) < 2:
+    if len(subflows) < 2:
         return []
     return [
         f"  {ip_address(one.local)} - {ip_address(one.remote)}: "
         f"sent {one.bytes_sent} octets, received {one.bytes_received} octets"
-        for one in info.subflows
+        for one in subflows
     ]
 
 

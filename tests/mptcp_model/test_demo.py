@@ -12,16 +12,18 @@ import pytest
 import typer
 
 import mptcp
-from mptcp_model.demo import conclude, demo, draw_exchanges
+from mptcp_model.demo import conclude, demo
 from mptcp_model.demonstration import kernel
 from mptcp_model.demonstration.kernel import Exchange
 from mptcp_model.demonstration.outcome import Outcome
-from mptcp_model.demonstration.simulation import Simulation, simulate
-from mptcp_model.demonstration.telling import Telling
-from mptcp_model.demonstration.transfer import Transfer, compute_sha256, write_source
+from mptcp_model.demonstration.simulation import LINES, simulate
+from mptcp_model.demonstration.telling import Telling, choose_rungs
+from mptcp_model.demonstration.transfer import Run, Transfer, compute_sha256, write_source
+from mptcp_model.ladder import Note
 from mptcp_model.simulated.capture import read_pcap
 
 OCTETS = 1_000_000  # the first loss is among them
+PLENTY = 3_000_000  # more than the kernel's socket holds: a kernel that has said all joins nothing
 NOTHING = [sys.executable, "-c", ""]
 ELSEWHERE = """
 import sys
@@ -40,7 +42,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def simulation(source: Path, tmp_path: Path) -> Simulation:
+def simulation(source: Path, tmp_path: Path) -> Run:
     """The file was moved through the simulated network."""
     return simulate(source, tmp_path, lambda octets: None)
 
@@ -101,7 +103,7 @@ def test_file_is_the_same_each_time(source: Path, tmp_path: Path) -> None:
     assert len(set(source.read_bytes())) == 256
 
 
-def test_windows_and_loss(simulation: Simulation) -> None:
+def test_windows_and_loss(simulation: Run) -> None:
     """The run shows what the picture is for: slow start, losses, and the window afterwards, on both paths."""
     assert simulation.lost >= 1
     for subflow in (0, 1):
@@ -113,7 +115,7 @@ def test_windows_and_loss(simulation: Simulation) -> None:
 
 
 @pytest.mark.clause("R8684-3.3.6-07")
-def test_the_better_path_dies(simulation: Simulation) -> None:
+def test_the_better_path_dies(simulation: Run) -> None:
     """In the middle of the file, for four seconds; both have carried, and all has come (see the fixtures)."""
     begun, ended = simulation.outage
     assert 0 < begun < ended <= begun + 4_100_000 or (begun > 0 and ended == 0)
@@ -130,7 +132,7 @@ def test_progress(source: Path, tmp_path: Path) -> None:
     assert told == sorted(told) and told[-1] == OCTETS and len(set(told)) > 5
 
 
-def test_builds_agree(simulation: Simulation, source: Path, tmp_path: Path) -> None:
+def test_builds_agree(simulation: Run, source: Path, tmp_path: Path) -> None:
     """The interpreted build sends the same packets at the same moments, octet for octet, as this one."""
     other = tmp_path / "interpreted"
     other.mkdir()
@@ -140,12 +142,21 @@ def test_builds_agree(simulation: Simulation, source: Path, tmp_path: Path) -> N
     assert (other / "simulated.pcap").read_bytes() == (tmp_path / "simulated.pcap").read_bytes()
 
 
+def test_ladder_shows_what_matters(simulation: Run) -> None:
+    """How either subflow begins, what happens to the better path, and the end; the rest is counted."""
+    note = Note(simulation.outage[0], "dies")
+    rungs = [*simulation.packets, note]
+    chosen = choose_rungs(rungs)
+    assert rungs.index(note) in chosen and {0, 1, len(rungs) - 2} <= chosen
+    assert len(chosen) < 20 < len(rungs)
+
+
 # -- how it judges ----------------------------------------------------------------------------
 
 
-def test_spoilt_copy(capsys: pytest.CaptureFixture[str], simulation: Simulation, tmp_path: Path) -> None:
+def test_spoilt_copy(capsys: pytest.CaptureFixture[str], simulation: Run, tmp_path: Path) -> None:
     """One wrong octet in what was received, and the status is 1."""
-    outcome = Outcome(tmp_path, simulation.transfer, (), None)
+    outcome = Outcome(tmp_path, simulation.transfer, None, None)
     assert judge(outcome) == 0
     spoil(simulation.transfer.received)
     assert judge(outcome) == 1
@@ -156,37 +167,31 @@ def test_spoilt_copy(capsys: pytest.CaptureFixture[str], simulation: Simulation,
 
 
 def test_faults(source: Path) -> None:
-    """A copy alone does not count: MPTCP to the end, and checksums as they were wanted."""
+    """A copy alone does not count: MPTCP was spoken to the end."""
     good = Transfer("here", source, source, 1.0, multipath=True)
     assert good.find_faults() == []
     assert replace(good, multipath=False).find_faults() == ["here: MPTCP was not spoken to the end"]
-    assert replace(good, wanted=True).find_faults() == ["here: DSS checksums were not in use"]
-    assert replace(good, checksum=True).find_faults() == ["here: DSS checksums were in use"]
-    assert replace(good, checksum=True, wanted=True).find_faults() == []
 
 
-def test_trouble_of_the_kernel(
-    capsys: pytest.CaptureFixture[str], simulation: Simulation, tmp_path: Path
-) -> None:
+def test_trouble_of_the_kernel(capsys: pytest.CaptureFixture[str], simulation: Run, tmp_path: Path) -> None:
     """A counter of fallback that is not zero is a fault, and is told."""
     counters = {"MPTcpExtMPCapableSYNRX": 1, "MPTcpExtDataCsumErr": 3, "MPTcpExtMPFailTx": 0}
-    exchange = Exchange(True, (), counters, {"MPTcpExtDataCsumErr": 3})
-    assert judge(Outcome(tmp_path, simulation.transfer, (exchange,), None)) == 1
+    exchange = Exchange((), counters, {"MPTcpExtDataCsumErr": 3})
+    assert judge(Outcome(tmp_path, simulation.transfer, exchange, None)) == 1
     said = capsys.readouterr().err
     assert "MPCapableSYNRX 1\n  DataCsumErr 3\n  0: MPFailTx" in said
     assert "✗ the kernel counted DataCsumErr 3" in said
 
 
 def test_exchange_that_fails(
-    installed: None, capsys: pytest.CaptureFixture[str], simulation: Simulation, tmp_path: Path
+    installed: None, capsys: pytest.CaptureFixture[str], simulation: Run, tmp_path: Path
 ) -> None:
     """Where the command of the lab fails its sentence is the fault; the rest is told all the same."""
-    exchange = kernel.exchange(tmp_path / "nowhere", tmp_path / "kernel", False, lambda *octets: None)
+    exchange = kernel.exchange(tmp_path / "nowhere", tmp_path / "kernel", lambda *octets: None)
     (fault,) = exchange.find_faults()
     assert fault.startswith("mptcp lab ended with status 1: ") and "nowhere" in fault
-    draw_exchanges(Telling(to_stderr=True), [exchange], tmp_path / "kernel.png")
-    assert not (tmp_path / "kernel.png").exists()
-    assert judge(Outcome(tmp_path, simulation.transfer, (exchange,), None)) == 1
+    assert exchange.runs == ()
+    assert judge(Outcome(tmp_path, simulation.transfer, exchange, None)) == 1
     assert "✓ equal" in capsys.readouterr().err
 
 
@@ -206,20 +211,34 @@ def test_without_root(installed: None, tmp_path: Path) -> None:
     assert (tmp_path / "simulated.png").exists() and not (tmp_path / "kernel").exists()
 
 
+def test_the_kernel_gets_the_same_paths() -> None:
+    """The lab is told of the lines of the simulated network, and how long the better one is dead."""
+    words = kernel.describe_paths()
+    assert [words[i + 1] for i in range(len(words)) if words[i] == "--rate"] == ["25000000bit", "5000000bit"]
+    assert [words[i + 1] for i in range(len(words)) if words[i] == "--delay"] == ["25000us", "65000us"]
+    assert [words[i + 1] for i in range(len(words)) if words[i] == "--loss"] == ["0.01", "0.0"]
+    assert words[:4] == ["--paths", str(len(LINES)), "--outage", "4.0s"]
+
+
 @pytest.mark.linux
+@pytest.mark.clause("R8684-3.3.6-07")
 def test_kernel(installed: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The file comes through whole from and to the kernel, checksums off and on, and nothing fell back."""
+    """The better path dies and returns; the file comes whole from and to the kernel, by both paths."""
     assert kernel.find_obstacle() is None
-    status, told, said = run(capsys, tmp_path, 300_000, alone=False)
+    status, told, said = run(capsys, tmp_path, PLENTY, alone=False)
     assert (status, told["faults"], told["left_out"]) == (0, [], None)
-    assert [one["octets"] for one in told["transfers"]] == [300_000] * 5
-    assert [one["checksum"] for one in told["transfers"]] == [False, False, False, True, True]
+    assert [one["octets"] for one in told["transfers"]] == [PLENTY] * 3
     assert len({one[key] for one in told["transfers"] for key in ("sent_sha256", "received_sha256")}) == 1
-    for counters in told["counters"].values():
-        assert counters["MPTcpExtMPCapableSYNRX"] == counters["MPTcpExtMPCapableSYNTX"] == 1
-        assert counters["MPTcpExtMPCapableACKRX"] == 1 and counters["MPTcpExtMPFallbackTokenInit"] == 0
-    for name in ("kernel.png", "kernel/packets.pcap", "kernel-checksums/packets.pcap"):
+    for one in told["transfers"]:
+        assert set(one["paths"]) == {"Wi-Fi", "cellular"}
+        assert min(one["paths"].values()) > 0 and sum(one["paths"].values()) >= PLENTY
+    counters = told["counters"]
+    assert counters["MPTcpExtMPCapableSYNRX"] == counters["MPTcpExtMPCapableSYNTX"] == 1
+    assert counters["MPTcpExtMPCapableACKRX"] == 1 and counters["MPTcpExtMPFallbackTokenInit"] == 0
+    assert counters["MPTcpExtMPJoinAckRx"] == counters["MPTcpExtMPJoinSynAckRx"] == 1
+    for name in ("from-kernel.png", "to-kernel.png", "kernel/packets.pcap"):
         assert str(tmp_path / name) in told["files"]
-    for name in ("kernel/from-kernel", "kernel-checksums/to-kernel"):
-        assert (tmp_path / name).read_bytes() == (tmp_path / "sent").read_bytes()
-    assert "kernel → us" in said and "0: MPCapableFallbackACK" in said and "MP_CAPABLE(v1, AH" in said
+    for name in kernel.NAMES:
+        assert (tmp_path / "kernel" / name).read_bytes() == (tmp_path / "sent").read_bytes()
+    assert "kernel → us" in said and "0: MPCapableFallbackACK" in said
+    assert said.count("Wi-Fi died at") == 3 and said.count("MP_JOIN(HMAC)") == 3

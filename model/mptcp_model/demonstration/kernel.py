@@ -1,4 +1,4 @@
-"""The file to and from a program of this machine's kernel, over TUN.
+"""The file from and to a program of this machine's kernel, over TUN, by the same two paths.
 
 The protocol on a real machine is another package's, and this one does not import it: the command
 `mptcp lab` is run as a process of its own, tells its outcome as JSON, and leaves the packets in a file.
@@ -12,11 +12,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mptcp.wire import ip
-from mptcp_model.demonstration.transfer import Transfer
+from mptcp.parameters import SECOND
+from mptcp_model.demonstration.simulation import DEAD_FOR, LINES, name_path
+from mptcp_model.demonstration.transfer import Run, Share, Transfer, read_ends
 from mptcp_model.simulated.capture import Packet, read_pcap
 from mptcp_model.simulated.network import Window
 
@@ -24,44 +26,28 @@ TUN: Final = "/dev/net/tun"
 MPTCP: Final = "/proc/sys/net/mptcp/enabled"
 POLL: Final = 0.1  # seconds between two looks at how far it is
 NAMES: Final = ("from-kernel", "to-kernel")  # as the lab calls the files that it keeps
+WAYS: Final = ("kernel_to_us", "us_to_kernel")  # and the transfers
+COUNTED: Final = ("bytes_received", "bytes_sent")  # what a subflow of ours carried of each
+LONGEST: Final = 1_500  # octets of a packet; a queue is so many for the lab
 PREFIX: Final = "MPTcpExt"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """The file both ways, with checksums or without.
+    """The file both ways.
 
     ``counters`` are the kernel's own, under nstat's names; ``trouble`` those of them that speak of fallback
-    or broken data and are not zero; ``windows`` our congestion windows, by the packets' clock; ``fault``
-    why there is nothing of all that.
+    or broken data and are not zero; ``fault`` is why there is nothing of all that.
     """
 
-    checksum: bool
-    transfers: tuple[Transfer, ...] = ()
+    runs: tuple[Run, ...] = ()
     counters: dict[str, int] | None = None
     trouble: dict[str, int] | None = None
-    packets: Sequence[Packet] = ()
-    windows: tuple[Window, ...] = ()
     fault: str = ""
-
-    @property
-    def switch(self) -> str:
-        """Checksums: "on" or "off"."""
-        return "on" if self.checksum else "off"
-
-    def select(self, number: int) -> list[Packet]:
-        """The packets of one of its connections, from 0 in their order."""
-        connections: dict[frozenset[bytes], list[Packet]] = {}
-        for packet in self.packets:
-            datagram = ip.parse(packet.octets)
-            ports = packet.octets[datagram.start : datagram.start + 4]
-            ends = frozenset((datagram.source + ports[:2], datagram.destination + ports[2:]))
-            connections.setdefault(ends, []).append(packet)
-        return list(connections.values())[number] if number < len(connections) else []
 
     def find_faults(self) -> list[str]:
         """All that should not be, each in a sentence."""
-        faults = [fault for transfer in self.transfers for fault in transfer.find_faults()]
+        faults = [fault for run in self.runs for fault in run.transfer.find_faults()]
         if self.fault:
             faults.append(self.fault)
         if self.trouble:
@@ -117,7 +103,7 @@ def read_sentence(words: str) -> str:
     return lines[-1].removeprefix("mptcp: ")
 
 
-def exchange(source: Path, folder: Path, checksum: bool, watch: Callable[[int, int], None]) -> Exchange:
+def exchange(source: Path, folder: Path, watch: Callable[[int, int], None]) -> Exchange:
     """Move ``source`` from a kernel program to us and from us to one.
 
     ``watch`` is told how many octets came each way. What came, the packets and the outcome stay in
@@ -129,7 +115,7 @@ def exchange(source: Path, folder: Path, checksum: bool, watch: Callable[[int, i
     for path in (*files, pcap, outcome):
         path.unlink(missing_ok=True)
     arguments = ["lab", "--in", str(source), "--out", str(folder), "--pcap", str(pcap), "--json"]
-    command = [*(find_command() or []), *arguments, *(["--checksum"] if checksum else [])]
+    command = [*(find_command() or []), *arguments, *describe_paths()]
     with outcome.open("w") as said, tempfile.TemporaryFile("w+") as complaints:
         status = run(command, said, complaints, lambda: watch(*[read_size(path) for path in files]))
         complaints.seek(0)
@@ -137,19 +123,22 @@ def exchange(source: Path, folder: Path, checksum: bool, watch: Callable[[int, i
     told = outcome.read_text().strip()
     fault = f"mptcp lab ended with status {status}: {sentence}" if status else ""
     if not told:
-        return Exchange(checksum, fault=fault)
-    facts = json.loads(told)
-    return Exchange(
-        checksum,
-        read_transfers(facts, source, files, checksum),
-        facts["counters"],
-        facts["trouble"],
-        read_pcap(pcap),
-        tuple(
-            Window(when, 0, 0, cwnd, ssthresh) for when, cwnd, ssthresh in facts["us_to_kernel"]["windows"]
-        ),
-        fault,
+        return Exchange(fault=fault)
+    facts, packets = json.loads(told), read_pcap(pcap)
+    runs = tuple(
+        read_run(facts[way], way.replace("_to_", " → "), source, received, counted, packets)
+        for way, received, counted in zip(WAYS, files, COUNTED, strict=True)
     )
+    return Exchange(runs, facts["counters"], facts["trouble"], fault)
+
+
+def describe_paths() -> list[str]:
+    """The paths of the simulated network, and the end and return of the better one, as the lab takes them."""
+    words = ["--paths", str(len(LINES)), "--outage", f"{DEAD_FOR / SECOND}s"]
+    for line in LINES:
+        words += ["--rate", f"{line.rate}bit", "--delay", f"{line.delay}us", "--loss", str(line.loss)]
+        words += ["--queue", str(line.queue // LONGEST)]
+    return words
 
 
 def run(command: list[str], said: IO[str], complaints: IO[str], look: Callable[[], None]) -> int:
@@ -175,22 +164,50 @@ def read_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def read_transfers(
-    facts: dict[str, Any], source: Path, files: Sequence[Path], checksum: bool
-) -> tuple[Transfer, ...]:
-    """The two transfers that the lab tells of."""
-    transfers = []
-    for key, received in zip(("kernel_to_us", "us_to_kernel"), files, strict=True):
-        one = facts[key]
-        transfers.append(
-            Transfer(
-                key.replace("_to_", " → "),
-                source,
-                received,
-                one["seconds"],
-                one["kernel_says_mptcp"] and one["connection"]["multipath"],
-                one["connection"]["checksum"],
-                checksum,
-            )
-        )
-    return tuple(transfers)
+def read_run(
+    facts: dict[str, Any], what: str, source: Path, received: Path, counted: str, packets: Sequence[Packet]
+) -> Run:
+    """One of the two transfers that the lab tells of, by a clock that begins with its first packet."""
+    subflows = facts["subflows"]
+    own = select(packets, subflows)
+    origin = own[0].when if own else 0
+    begun, ended = (moment and moment - origin for moment in facts["outage"])
+    shares = [Share(name_path(ip_address(one["local"]).packed), one[counted]) for one in subflows]
+    transfer = Transfer(
+        what,
+        source,
+        received,
+        facts["seconds"],
+        facts["kernel_says_mptcp"] and facts["connection"]["multipath"],
+        shares=add_up(shares),
+    )
+    return Run(
+        transfer,
+        [Packet(one.when - origin, one.octets) for one in own],
+        [Window(when - origin, 0, *rest) for when, *rest in facts["windows"]],
+        facts["packets"],
+        facts["lost"],
+        (begun, ended),
+    )
+
+
+def add_up(shares: Sequence[Share]) -> tuple[Share, ...]:
+    """One share for each path, in their order."""
+    sums: dict[str, int] = {}
+    for share in shares:
+        sums[share.path] = sums.get(share.path, 0) + share.octets
+    return tuple(Share(path, octets) for path, octets in sums.items())
+
+
+def select(packets: Sequence[Packet], subflows: Sequence[dict[str, Any]]) -> list[Packet]:
+    """The packets of these subflows."""
+    ends = {
+        frozenset((name_end(one["local"], one["local_port"]), name_end(one["remote"], one["remote_port"])))
+        for one in subflows
+    }
+    return [packet for packet in packets if read_ends(packet.octets) in ends]
+
+
+def name_end(address: str, port: int) -> bytes:
+    """Address and port as octets."""
+    return ip_address(address).packed + port.to_bytes(2, "big")

@@ -1,4 +1,4 @@
-"""The pictures that the demonstration leaves: time, sequence and congestion windows."""
+"""The picture of a run: time, sequence and congestion windows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,8 @@ from matplotlib.patches import Rectangle
 
 from mptcp.parameters import MILLISECOND
 from mptcp.values import Micros
-from mptcp_model.demonstration.kernel import Exchange
+from mptcp_model.demonstration.transfer import Run
 from mptcp_model.plot import MEBI, MICROS_PER_SECOND, RED, Sample, draw_samples, draw_windows, read_samples
-from mptcp_model.simulated.network import Window
 
 DOTS_PER_INCH: Final = 100
 BEFORE: Final = 300 * MILLISECOND  # of the close-up, before the path dies
@@ -21,21 +20,15 @@ AFTER: Final = 900 * MILLISECOND
 SHADE: Final = "#f0e6e0"
 
 
-def draw_simulation(
-    samples: Sequence[Sample],
-    windows: Sequence[Window],
-    names: Sequence[str],
-    outage: tuple[Micros, Micros],
-    path: Path,
-    title: str,
-) -> None:
+def draw_run(run: Run, names: Sequence[str], path: Path, title: str) -> None:
     """The whole run, a colour for each path, with the congestion windows; and a moment of it close up."""
+    samples, outage = read_samples(run.packets), run.outage
     figure = make_figure(11, 6, title)
     grid = figure.add_gridspec(2, 2, height_ratios=(2, 1), width_ratios=(3, 2))
     whole, close = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[:, 1])
     below = figure.add_subplot(grid[1, 0], sharex=whole)
     draw_samples(whole, samples, names)
-    draw_windows(below, windows, names)
+    draw_windows(below, run.windows, names)
     near = choose_close_up(samples, outage[0])
     draw_samples(close, near, names)
     for axes in (whole, below, close):
@@ -63,30 +56,6 @@ def mark(axes: Axes, near: Sequence[Sample]) -> None:
     width = near[-1].when / MICROS_PER_SECOND - left
     frame = Rectangle((left, low), width, max(ends) / MEBI - low, fill=False, color=RED, zorder=5)
     axes.add_patch(frame)
-
-
-def draw_exchanges(exchanges: Sequence[Exchange], path: Path, title: str) -> None:
-    """A column for each exchange: from the kernel, to the kernel, and our congestion window."""
-    figure = make_figure(11, 8, title)
-    grid = figure.subplots(3, len(exchanges), squeeze=False, height_ratios=(2, 2, 1))
-    for column, exchange in enumerate(exchanges):
-        samples = read_samples(exchange.packets)
-        for flow, (axes, transfer) in enumerate(zip(grid[:2, column], exchange.transfers, strict=True)):
-            some = [one for one in samples if one.flow == flow]
-            draw_samples(axes, rebase(some, some[0].when if some else 0))
-            speed = f"{transfer.megabits_per_second:.0f} Mbit/s"
-            finish(axes, f"{transfer.what}, checksums {exchange.switch}: {speed}", "")
-        begun = next((one.when for one in samples if one.flow == 1), 0)
-        below = grid[2, column]
-        draw_windows(below, [one._replace(when=one.when - begun) for one in exchange.windows])
-        below.set_xlim(grid[1, column].get_xlim())
-        finish(below, "our congestion window", "seconds")
-    save(figure, path)
-
-
-def rebase(samples: Sequence[Sample], origin: int) -> list[Sample]:
-    """The same, with ``origin`` as time 0."""
-    return [one._replace(when=one.when - origin) for one in samples]
 
 
 def make_figure(width: float, height: float, title: str) -> Figure:

@@ -3,8 +3,8 @@
 The better path dies on the way and comes back; the file arrives whole.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -12,12 +12,11 @@ from typing import Final
 from mptcp.host import Host
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.values import Address, Micros
-from mptcp_model.demonstration.transfer import Share, Transfer
+from mptcp_model.demonstration.transfer import Run, Share, Transfer
 from mptcp_model.simulated.applications import Sender, Sink
-from mptcp_model.simulated.capture import Packet
 from mptcp_model.simulated.link import Line
 from mptcp_model.simulated.machine import Machine
-from mptcp_model.simulated.network import Network, Window, ipv4
+from mptcp_model.simulated.network import Network, ipv4
 from mptcp_model.simulated.router import Router
 
 NAMES: Final = ("Wi-Fi", "cellular")
@@ -50,19 +49,7 @@ class Download(Sink):
         super().end(host, now)
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """What was seen: the transfer, the client's packets and windows, losses, when the path was dead."""
-
-    transfer: Transfer
-    packets: Sequence[Packet]
-    windows: Sequence[Window]
-    sent: int
-    lost: int
-    outage: tuple[Micros, Micros]
-
-
-def simulate(source: Path, folder: Path, watch: Callable[[int], None]) -> Simulation:
+def simulate(source: Path, folder: Path, watch: Callable[[int], None]) -> Run:
     """Move ``source`` from the phone to the server; ``watch`` is told how many octets have come.
 
     Leaves what came in folder/simulated and the packets in folder/simulated.pcap.
@@ -89,10 +76,10 @@ def simulate(source: Path, folder: Path, watch: Callable[[int], None]) -> Simula
             )
     is_multipath = is_multipath and client.host.status(sender.connection).multipath
     capture.write(folder / "simulated.pcap")
-    transfer = Transfer("simulated network", source, received, seconds, is_multipath, shares=shares)
+    transfer = Transfer("simulation", source, received, seconds, is_multipath, shares=shares)
     links = [network.links[f"client>{number}"].counters for number in range(len(LINES))]
     sent, lost = sum(one.packets for one in links), sum(one.lost + one.overflowed for one in links)
-    return Simulation(transfer, capture.packets, windows, sent, lost, outage)
+    return Run(transfer, capture.packets, windows, sent, lost, outage)
 
 
 def lay() -> Network:

@@ -1,6 +1,7 @@
 """What a person reads on the terminal while the file moves, and at the end."""
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +15,19 @@ from rich.table import Table
 from rich.text import Text
 
 import mptcp
+from mptcp.parameters import SECOND
 from mptcp_model import ladder
 from mptcp_model.demonstration.kernel import PREFIX, Exchange, spell_counters
-from mptcp_model.demonstration.transfer import Share, Transfer, compute_sha256
+from mptcp_model.demonstration.transfer import Run, Share, Transfer, compute_sha256, read_ends
 from mptcp_model.simulated.capture import Packet
 
 OPENING: Final = 5  # packets of the ladder
+JOINING: Final = 4  # of each further subflow
 CLOSING: Final = 7
 MARGIN: Final = 20  # columns of a ladder beside its rungs
 NARROW, WIDE = 60, 110  # columns between its ends, at least and at most
-WITNESS: Final = "MPCapable"  # counters that are not zero when MPTCP was spoken
+WITNESSES: Final = tuple(f"{PREFIX}{word}" for word in ("MPCapable", "MPJoin", "Subflow"))
+"""Counters that are not zero when MPTCP was spoken over several paths…"""
 MUTE: Final = ("Fallback", "InfiniteMap", "DataCsumErr", "MPFail", "MPRst")  # and those that are
 
 
@@ -69,17 +73,24 @@ class Telling:
 
             yield update
 
-    def draw_ladder(self, packets: Sequence[Packet]) -> None:
-        """The beginning and the end of one connection's packets."""
-        origin = packets[0].when if packets else 0
-        rungs: list[Packet | ladder.Note] = [Packet(one.when - origin, one.octets) for one in packets]
-        left_out = len(rungs) - OPENING - CLOSING
-        if left_out > 0:
-            note = ladder.Note(rungs[OPENING - 1].when, f"… {left_out:,} packets more …")
-            rungs = [*rungs[:OPENING], note, *rungs[-CLOSING:]]
+    def draw_ladder(self, run: Run, name: str) -> None:
+        """How each subflow of a run begins, what happens to the path ``name``, and the end."""
+        happened = [(run.outage[0], f"{name} dies"), (run.outage[1], f"{name} is back")]
+        notes = [ladder.Note(when, words) for when, words in happened if when]
+        rungs: list[Packet | ladder.Note] = [*run.packets, *notes]
+        rungs.sort(key=lambda one: one.when)
         width = min(max(self.console.width - MARGIN, NARROW), WIDE)
-        for line in ladder.draw(rungs, width).splitlines():
+        for line in ladder.draw(rungs, width, choose_rungs(rungs)).splitlines():
             self.console.print(Text(line, style="dim"), soft_wrap=True)
+
+    def show_run(self, run: Run, name: str, how_long: str = "") -> None:
+        """What was seen of one run, where ``name`` is the better path."""
+        self.draw_ladder(run, name)
+        self.say(f"{run.sent:,} packets on the way with the file, {run.lost:,} of them lost{how_long}.")
+        begun, ended = (moment / SECOND for moment in run.outage)
+        if begun:
+            back = f"came back at {ended:.1f} s" if ended else "did not come back"
+            self.say(f"{name} died at {begun:.1f} s and {back}; the connection went on.")
 
     def show_table(self, transfers: Sequence[Transfer]) -> None:
         """Every transfer in a line."""
@@ -87,8 +98,8 @@ class Telling:
         table.add_column("file over")
         for name in ("octets", "seconds", "Mbit/s"):
             table.add_column(name, justify="right")
-        for name in ("SHA-256", "MPTCP", "checksums", "who carried what"):
-            table.add_column(name)
+        for name in ("SHA-256", "MPTCP", "who carried what"):
+            table.add_column(name, no_wrap=True)
         for one in transfers:
             table.add_row(
                 one.what,
@@ -96,26 +107,25 @@ class Telling:
                 f"{one.seconds:.2f}",
                 f"{one.megabits_per_second:.1f}",
                 mark(one.is_equal(), "equal", "NOT EQUAL"),
-                mark(one.multipath, "to the end", "FELL BACK"),
-                mark(one.checksum == one.wanted, "on" if one.checksum else "off", "NOT AS ASKED"),
+                mark(one.multipath, "yes", "FELL BACK"),
                 spell_shares(one.shares),
             )
         self.console.print()
         self.console.print(table)
 
-    def show_witness(self, exchanges: Sequence[Exchange]) -> None:
+    def show_witness(self, exchange: Exchange) -> None:
         """What the kernel counted: that MPTCP was spoken, and nothing of fallback or broken data."""
-        for one in exchanges:
-            if one.counters is None:
-                continue
-            seen = {name: count for name, count in one.counters.items() if WITNESS in name and count}
-            self.say(f"\nThe kernel's counters, checksums {one.switch} (MPTcpExt…):")
-            self.say(f"  {spell_counters(seen)}")
-            mute = {name: count for name, count in one.counters.items() if any(word in name for word in MUTE)}
-            for name in [name for name, count in mute.items() if count]:
-                self.say(f"  {spell_counters({name: mute.pop(name)})}")
-            zeros = ", ".join(name.removeprefix(PREFIX) for name in mute)
-            self.console.print(Padding(f"[dim]0: {escape(zeros)}[/]", (0, 0, 0, 2)))
+        if exchange.counters is None:
+            return
+        counters = exchange.counters
+        seen = {name: count for name, count in counters.items() if count and name.startswith(WITNESSES)}
+        self.say("\nThe kernel's counters (MPTcpExt…):")
+        self.say(f"  {spell_counters(seen)}")
+        mute = {name: count for name, count in counters.items() if any(word in name for word in MUTE)}
+        for name in [name for name, count in mute.items() if count]:
+            self.say(f"  {spell_counters({name: mute.pop(name)})}")
+        zeros = ", ".join(name.removeprefix(PREFIX) for name in mute)
+        self.console.print(Padding(f"[dim]0: {escape(zeros)}[/]", (0, 0, 0, 2)))
 
     def end(self, files: Sequence[Path], faults: Sequence[str], seconds: float) -> None:
         """Where everything lies, and whether all was well."""
@@ -127,10 +137,27 @@ class Telling:
         self.console.print(f"{seconds:.1f} seconds in all.")
 
 
+def choose_rungs(rungs: Sequence[Packet | ladder.Note]) -> set[int]:
+    """The numbers of those that are shown: the notes, each subflow's first packets, and the last ones."""
+    chosen = set(range(len(rungs) - CLOSING, len(rungs)))
+    seen: Counter[frozenset[bytes]] = Counter()
+    for number, one in enumerate(rungs):
+        if isinstance(one, ladder.Note):
+            chosen.add(number)
+            continue
+        ends = read_ends(one.octets)
+        seen[ends] += 1
+        if seen[ends] <= (OPENING if len(seen) == 1 else JOINING):
+            chosen.add(number)
+    return chosen
+
+
 def spell_shares(shares: Sequence[Share]) -> str:
-    """The paths and their parts of the whole, which is what came on all of them."""
+    """The paths, their octets and parts of the whole, which is what came on all of them."""
     total = sum(share.octets for share in shares)
-    return ", ".join(f"{share.path} {100 * share.octets / total:.0f} %" for share in shares if total)
+    return "\n".join(
+        f"{share.path} {share.octets:,}, {100 * share.octets / total:.0f} %" for share in shares if total
+    )
 
 
 def mark(fact: bool, good: str, bad: str) -> str:

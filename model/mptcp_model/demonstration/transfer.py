@@ -1,9 +1,15 @@
-"""One file that went from one end to another, and what speaks against it."""
+"""One file that went from one end to another, what was seen of that, and what speaks against it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+from mptcp.values import Micros
+from mptcp.wire import ip
+from mptcp_model.simulated.capture import Packet
+from mptcp_model.simulated.network import Window
 
 SEED = 8684
 CHUNK = 1 << 20
@@ -23,8 +29,6 @@ class Transfer:
 
     seconds       from the opening to the end of the stream, by the clock of that world
     multipath     both ends say that MPTCP was spoken to the end
-    checksum      DSS checksums were in use, as far as our end knows
-    wanted        and whether they should have been
     shares        who carried what
     """
 
@@ -33,8 +37,6 @@ class Transfer:
     received: Path
     seconds: float
     multipath: bool
-    checksum: bool = False
-    wanted: bool = False
     shares: tuple[Share, ...] = ()
 
     @property
@@ -54,13 +56,35 @@ class Transfer:
             faults.append(f"{self.received} differs from {self.sent}")
         if not self.multipath:
             faults.append(f"{self.what}: MPTCP was not spoken to the end")
-        if self.checksum != self.wanted:
-            faults.append(f"{self.what}: DSS checksums were {'' if self.checksum else 'not '}in use")
         return faults
 
     def is_equal(self) -> bool:
         """Whether the two files have the same SHA-256."""
         return self.received.exists() and compute_sha256(self.sent) == compute_sha256(self.received)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A transfer as it was seen, by a clock of its own.
+
+    packets, windows    those of one of our hosts
+    sent, lost          packets in the direction of the file, and those of them that did not arrive
+    outage              when the better path died and when it came back; 0: it did not
+    """
+
+    transfer: Transfer
+    packets: Sequence[Packet]
+    windows: Sequence[Window]
+    sent: int
+    lost: int
+    outage: tuple[Micros, Micros]
+
+
+def read_ends(packet: bytes) -> frozenset[bytes]:
+    """The two ends, address and port, of a TCP packet."""
+    datagram = ip.parse(packet)
+    ports = packet[datagram.start : datagram.start + 4]
+    return frozenset((datagram.source + ports[:2], datagram.destination + ports[2:]))
 
 
 def compute_sha256(path: Path) -> str:
