@@ -19,7 +19,7 @@ from mptcp.events import Aborted, Accepted, Closed, Established, Finished
 from mptcp.host import Host
 from mptcp.journal import Journal
 from mptcp.parameters import MILLISECOND, SECOND
-from mptcp.values import Micros
+from mptcp.values import Address, Micros
 from mptcp_model.ideal import IdealStream
 from mptcp_model.ladder import Note, draw
 from mptcp_model.simulated.capture import Packet
@@ -28,6 +28,8 @@ from mptcp_model.simulated.network import ipv4, ipv6
 PATTERN = bytes((7 * number + number // 251) % 256 for number in range(1 << 18))
 CHANNEL_LIMIT = 60
 """Packets in the channel; what does not fit is lost."""
+
+SERVER_SEED = bytes(range(32, 64))
 
 HEALING_LIMIT = 20_000
 """Packets that a healed channel may need to bring everything through."""
@@ -93,8 +95,10 @@ class Pair(RuleBasedStateMachine):
         self.story: list[Packet | Note] = [Note(0, f"client {one!r}"), Note(0, f"server {two!r}")]
         forth, back = IdealStream("client to server"), IdealStream("server to client")
         self.ends = [
-            End("client", Host((family(0, 1),), bytes(range(32)), one, Journal()), forth, back),
-            End("server", Host((family(0, 2),), bytes(range(32, 64)), two, Journal()), back, forth),
+            End("client", Host(self.list_places(0, family), bytes(range(32)), one, Journal()), forth, back),
+            End(
+                "server", Host(self.list_places(1, family), bytes(range(32, 64)), two, Journal()), back, forth
+            ),
         ]
         client, server = self.ends
         server.host.listen(None, 80)
@@ -102,6 +106,10 @@ class Pair(RuleBasedStateMachine):
         self.settle(0)
         while is_open and self.channel:
             self.arrive(*self.channel.pop(0))
+
+    def list_places(self, side: int, family: Any) -> tuple[Address, ...]:
+        """The addresses that an end has at first."""
+        return (family(0, side + 1),)
 
     # -- users ----------------------------------------------------------------------------------
     @rule(side=st.sampled_from([0, 1]), length=st.sampled_from([1, 10, 1_000, 1_500, 5_000, 60_000]))
@@ -219,12 +227,15 @@ class Pair(RuleBasedStateMachine):
                 elif isinstance(event, (Closed, Aborted)):
                     self.hear_the_end(end, event)
             for one in outgoing:
-                packet = one.octets()
-                self.story.append(Packet(self.now, packet))
-                if len(self.channel) < CHANNEL_LIMIT:
-                    self.channel.append((1 - side, packet))
+                self.send(side, one.octets())
             if not events and not outgoing:
                 return
+
+    def send(self, side: int, packet: bytes) -> None:
+        """A packet leaves an end; the channel has room for it, or it has not."""
+        self.story.append(Packet(self.now, packet))
+        if len(self.channel) < CHANNEL_LIMIT:
+            self.channel.append((1 - side, packet))
 
     def hear_the_end(self, end: End, event: Closed | Aborted) -> None:
         """Closed or Aborted: once, and Closed only after both directions ended."""

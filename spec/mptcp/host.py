@@ -17,6 +17,7 @@ from mptcp.connection.connection import Connection
 from mptcp.connection.control import Branch, Control
 from mptcp.connection.info import ConnectionInfo, compute_info
 from mptcp.connection.join import find_join
+from mptcp.connection.joining import Joining
 from mptcp.errors import Malformed, Refused
 from mptcp.events import Event
 from mptcp.keys import compute_token
@@ -77,6 +78,9 @@ class Host(Multihomed):
             segment.destination, segment.destination_port
         ):
             self.reopen(connection, branch, segment, now)
+        elif branch.joining is Joining.WAITING and segment.flags & (SYN | ACK | RST) == SYN:
+            if self.cross(connection, branch, segment, now):
+                self.arrive_unknown(segment, now)
         else:
             if connection.control.version == 0:
                 segment = parse_segment(packet, datagram, True, 0)  # some options look otherwise

@@ -3,8 +3,8 @@
 from mptcp.assembly import make_subflow
 from mptcp.choices import Choices
 from mptcp.connection.connection import Connection
-from mptcp.connection.control import Control
-from mptcp.connection.join import find_objection, refuse
+from mptcp.connection.control import Branch, Control
+from mptcp.connection.join import find_join, find_objection, refuse
 from mptcp.errors import Refused
 from mptcp.paths.manager import Join
 from mptcp.ports import compute_iss, compute_ts_offset, is_unicast
@@ -83,6 +83,20 @@ class Multihomed(Registry):
         subflow = self.create_subflow(connection.control, four, now)
         connection.accept(subflow, option, self.chance.draw(NONCE_LENGTH), now)
         return connection
+
+    def cross(self, connection: Connection, branch: Branch, segment: Segment, now: Micros) -> bool:
+        """A SYN came on a subflow that waits for the answer to its own: whether it makes way.
+
+        Both ends wanted the same subflow, and one is enough [R8684-3.9.2-05]: that of whoever opened the
+        connection.
+        """
+        join = find_join(segment)
+        control = connection.control
+        if control.is_initiator or join is None or join.token != control.local_token:
+            return False
+        self.journal.note(now, branch.subflow.tcb.name, "MP_JOINs cross", "")
+        connection.yield_way(branch, now)
+        return self.clear(connection)
 
     def fulfil(self, connection: Connection, now: Micros) -> None:
         """Open the subflows that the path manager wishes for now."""

@@ -87,6 +87,7 @@ def remove_local(control: Control, address: Address, now: Micros) -> None:
                 branch.subflow.abort("address removed", now)  # [R8684-3.4.2-14]
             else:
                 branch.subflow.forsake("address removed", now)  # the peer shall wait for another
+                branch.is_forsaken = control.is_initiator
     if is_known and control.mode is Mode.MULTIPATH:
         book.was_joined = True  # another one may come, and join
         book.removed.append(gone)

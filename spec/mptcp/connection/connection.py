@@ -124,6 +124,11 @@ class Connection(Record):
         self.add(branch, nonce)
         subflow.open(True, now)
 
+    def yield_way(self, branch: Branch, now: Micros) -> None:
+        """The peer opens the same subflow: ours is over, and the peer is told nothing."""
+        branch.subflow.forsake(reinject.CROSSED, now)
+        close.progress(self.control, now)
+
     def cannot(self, wish: Join) -> None:
         """It cannot be opened, and is not to be wished for again."""
         self.control.book.rests[wish.local_id, wish.remote_id] = NEVER
@@ -263,6 +268,8 @@ class Connection(Record):
     def arrive(self, branch: Branch, segment: Segment, now: Micros) -> Segment | None:
         """One segment for one of our subflows; the RST that answers it, if one does."""
         control = self.control
+        if branch.is_forsaken:
+            return None
         before = branch.subflow.tcb.state
         arrival = branch.subflow.arrive(segment, is_signal(segment.options), now)
         if arrival.verdict is Verdict.REFUSED:

@@ -65,6 +65,7 @@ class Branch(Record):
         "is_quiet",
         "is_closing",
         "is_lost",
+        "is_forsaken",
         "reset_reason",
         "fail_dsn",
         "has_sent_fail",
@@ -99,6 +100,7 @@ class Branch(Record):
         self.is_quiet = False  # the last acknowledgment of text came without Data ACK
         self.is_closing = False  # our FIN was ordered
         self.is_lost = False  # it is over, and what follows from that is done
+        self.is_forsaken = False  # and the peer cannot be told before there is another
         self.reset_reason = NO_OFFSET  # its RST carries MP_TCPRST with this reason
         self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name here, and on no other subflow
         self.has_sent_fail = False

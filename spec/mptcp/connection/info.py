@@ -181,7 +181,7 @@ def compute_subflow_info(branch: Branch) -> SubflowInfo:
 def compute_info(control: Control) -> ConnectionInfo:
     """STATUS of a connection."""
     # [R8684-4-10] as plain TCP would show it
-    subflows = tuple([compute_subflow_info(branch) for branch in control.branches])
+    subflows = tuple([compute_subflow_info(branch) for branch in control.branches if not branch.is_forsaken])
     end = control.snd_queue.end
     return ConnectionInfo(
         control.state.value,

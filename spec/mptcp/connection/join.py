@@ -173,7 +173,7 @@ def take_syn_ack(control: Control, branch: Branch, state: State, arrival: Arriva
 
     Without, the option was taken out on the way [R8684-3.7-03], and the other end, if there is one, thinks
     that this is a connection of its own [R8684-3.2-31]; or our token is that of two of its connections
-    [R8684-3.1-16]. Two SYNs that cross make two Hosts A: that is given up.
+    [R8684-3.1-16].
     """
     for option in arrival.options:
         if isinstance(option, JoinSynAck) and state is State.ESTABLISHED:

@@ -13,6 +13,8 @@ from mptcp.subflow.transmit import may_send_text
 from mptcp.values import Micros
 
 ADDRESS_REMOVED = "address removed"
+CROSSED = "the peer opens it"
+OWN_DOING = (ADDRESS_REMOVED, CROSSED)  # says nothing of the path
 
 
 def is_usable(branch: Branch) -> bool:
@@ -112,8 +114,8 @@ def lose(control: Control, branch: Branch, now: Micros) -> None:
     else:
         if branch.joining is not Joining.FAILED:
             move(control, branch, Signal.FAULT, now)
-        if tcb.error != ADDRESS_REMOVED:
-            book.failures += 1  # else it was our own doing, and says nothing of the path
+        if tcb.error not in OWN_DOING:
+            book.failures += 1
     branch.sent.clear()
     is_last = not any(is_usable(other) for other in control.branches)
     rest = min(REST << min(book.failures, 16), LONGEST_REST)
@@ -121,20 +123,26 @@ def lose(control: Control, branch: Branch, now: Micros) -> None:
         for pair, until in book.rests.items():
             if until == NEVER:
                 book.rests[pair] = now + rest
-    if branch.opened_here or was_part:
+    if (branch.opened_here or was_part) and tcb.error != CROSSED:
         pair = (branch.local_id, branch.remote_id)
         book.rests[pair] = now + rest if was_part or is_last else NEVER
     book.is_due = True
 
 
 def bury(control: Control) -> None:
-    """Forget subflows that are over, while the connection goes on without them."""
+    """Forget subflows that are over, while the connection goes on without them.
+
+    Not what the peer takes for alive while there is nothing else: a RST would end the connection there.
+    """
     if control.state not in MAY_CARRY:
         return
     kept: list[Branch] = []
+    is_alone = not any(is_usable(branch) for branch in control.branches)
     for branch in control.branches:
         tcb = branch.subflow.tcb
-        if branch.is_lost and not tcb.reset_now and (control.mode is Mode.MULTIPATH or not branch.is_first):
+        if branch.is_forsaken and is_alone:
+            kept.append(branch)
+        elif branch.is_lost and not tcb.reset_now and (control.mode is Mode.MULTIPATH or not branch.is_first):
             control.gone.append((tcb.local, tcb.local_port, tcb.remote, tcb.remote_port))
             control.buried_retrans += tcb.octets_retransmitted
         else:

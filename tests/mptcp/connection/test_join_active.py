@@ -20,6 +20,8 @@ from mptcp_model.joins import (
     compute_hmac,
     compute_host_hmac,
     find_nonce,
+    make_ack,
+    make_syn,
     make_syn_ack,
 )
 from mptcp_model.situations import established, established_actively
@@ -231,3 +233,56 @@ def test_server_joins_what_is_announced() -> None:
     first.sends(ACK, options=[announce(first, 3, bytes([10, 0, 9, 9]))])
     be_joined(other, first, 3)
     assert first.dialogue.strays == []
+
+
+@pytest.mark.clause("R8684-3.9.2-05")
+def test_joins_cross_and_ours_stands() -> None:
+    """Both want the same subflow: who opened the connection waits for the answer to its own SYN."""
+    user, first, other = meet()
+    syn = other.expects(SYN, seq=0, options=[JoinSyn])
+    other.sends(SYN, options=[MSS, make_syn(other, first)])
+    other.expects_nothing()
+    other.sends(SYN | ACK, seq=0, options=[MSS, make_syn_ack(other, first, syn)])
+    other.expects(ACK, seq=1, ack=1, options=[JoinAck])
+    other.sends(ACK, seq=1, options=[DataSignal(ack=1)])
+    assert len(user.host.status(user.connection).subflows) == 2
+
+
+@pytest.mark.clause("R8684-3.9.2-05")
+@pytest.mark.parametrize("token", [0, 1])
+def test_joins_cross_and_the_peers_stands(token: int) -> None:
+    """Who was called lets go of its own, and answers; unless the other SYN is somebody else's."""
+    user, first = established(multipath=True)
+    other = first.dialogue.meets(bytes([10, 0, 9, 9]), 40_000)
+    first.sends(ACK, options=[announce(first, 3, bytes([10, 0, 9, 9]))])
+    syn = other.expects(SYN, seq=0, options=[JoinSyn])
+    join = make_syn(other, first, 3)
+    other.sends(SYN, options=[MSS, JoinSyn(False, 3, join.token + token, join.nonce)])
+    if token:
+        other.expects_nothing()
+        return
+    syn_ack = other.expects(SYN | ACK, seq=0, ack=1, options=[JoinSynAck])
+    assert syn_ack.sequence != syn.sequence or syn_ack.options != syn.options
+    other.sends(ACK, options=[make_ack(other, syn_ack)])
+    other.expects(ACK, seq=1, ack=1, options=[DataSignal()])
+    assert len(user.host.status(user.connection).subflows) == 2
+    assert not user.host.connections[user.connection].control.book.failures
+
+
+@pytest.mark.clause("R8684-3.3.3-14", "R8684-3.4.2-04")
+def test_the_only_address_goes_and_returns() -> None:
+    """What the peer sends meanwhile meets no RST, which would end the connection there; later it does."""
+    user, first = established_actively(multipath=True)
+    first.sends(ACK, options=[DataSignal(ack=1)])
+    local = first.dialogue.host.connections[user.connection].control.first[0]
+    user.host.remove_address(local, first.dialogue.now)
+    first.dialogue.settle()
+    user.host.add_address(local, first.dialogue.now)
+    first.sends(ACK, text=b"hello", options=[DataSignal(ack=1, dsn=1, ssn=1, length=5)])
+    first.expects_nothing()
+    other = first.dialogue.meets(PEER_IPV4, 80, local, first.dialogue.strays[0].source_port)
+    be_joined(other, first)
+    first.sends(ACK, seq=1, text=b"hello", options=[DataSignal(ack=1, dsn=1, ssn=1, length=5)])
+    first.expects(RST, seq=1)
+    other.sends(ACK, text=b"hello", options=[DataSignal(ack=1, dsn=1, ssn=1, length=5)])
+    user.reads(b"hello")
