@@ -94,7 +94,6 @@ def couple(control: Control) -> None:
 def schedule_again(control: Control, now: Micros) -> bool:
     """Map the oldest of what is to go again, where it is not in flight; whether it went."""
     start, stop = control.again.spans[0]
-    stop = min(stop, start + LARGEST_MAPPING) if control.mode is Mode.MULTIPATH else stop
     index, length = choose(control, stop - start, stop - start, start, now)
     if index < 0:
         return False
@@ -111,7 +110,7 @@ def schedule_new(control: Control, now: Micros) -> bool:
         return False
     allowed = waiting
     if control.mode is Mode.MULTIPATH:
-        allowed = min(waiting, LARGEST_MAPPING, control.snd_edge - offset)  # [R8684-3.3.5-05]
+        allowed = min(waiting, control.snd_edge - offset)  # [R8684-3.3.5-05]
     index, length = choose(control, waiting, allowed, NO_OFFSET, now)
     if index < 0:
         return False
@@ -185,14 +184,15 @@ def choose(control: Control, waiting: int, allowed: int, offset: int, now: Micro
     everything back, idle subflows start the clock of the probe that asks [R9293-3.8.6.1-01]. ``offset``
     is that of data which goes again, and not where it is in flight; else NO_OFFSET.
     """
-    overhead = DSS_LENGTH if control.mode is Mode.MULTIPATH else 0
+    overhead, longest = (DSS_LENGTH, LARGEST_MAPPING) if control.mode is Mode.MULTIPATH else (0, 0)
     suited = find_suited(control, offset)
     candidates: list[Candidate] = []
     rooms: list[int] = []
     for index in suited:
         branch = control.branches[index]
         is_probe = branch.subflow.tcb.probe_now and control.snd_una == control.snd_nxt
-        room = min(branch.subflow.room(waiting, overhead, now), max(allowed, 1) if is_probe else allowed)
+        room = branch.subflow.room(waiting, overhead, longest, now)
+        room = min(room, max(allowed, 1) if is_probe else allowed)
         rooms.append(room)
         if room > 0:
             candidates.append(Candidate(index, branch.subflow.tcb.srtt, room, is_spare(branch)))

@@ -103,14 +103,17 @@ class Subflow(Record):
         """When ``tick`` is due; NEVER if not."""
         return timers.compute_deadline(self.tcb)
 
-    def room(self, waiting: int, overhead: int, now: Micros) -> int:
-        """Octets of ``waiting`` that would leave at once, beside ``overhead`` octets of options."""
+    def room(self, waiting: int, overhead: int, longest: int, now: Micros) -> int:
+        """Octets of ``waiting`` that would leave at once, beside ``overhead`` octets of options.
+
+        ``longest``: octets of one mapping, at most; 0: there are none.
+        """
         tcb = self.tcb
         if tcb.snd_una == tcb.snd_nxt and tcb.last_sent_at + tcb.rto < now:
             tcb.controller.on_idle(tcb.window, now)  # [R5681-4.1-01]
         if tcb.path.look_at <= now:
             discovery.look(tcb, now)
-        return transmit.compute_room(tcb, waiting, overhead)
+        return transmit.compute_room(tcb, waiting, overhead, longest)
 
     def wait(self, now: Micros) -> None:
         """Text waits above for the window of this subflow, if it is idle: ask in a while."""

@@ -64,8 +64,12 @@ def may_send_text(tcb: Control) -> bool:
     )
 
 
-def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
-    """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets."""
+def compute_room(tcb: Control, waiting: int, overhead: int, longest: int) -> int:
+    """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets.
+
+    Of what has to be mapped, not more than ``longest`` octets in whole segments, nor than the device cuts:
+    or each mapping would end in a crumb. 0: nothing has.
+    """
     if not may_send_text(tcb) or tcb.snd_fin != NO_OFFSET:
         return 0
     if tcb.snd_queue.end > tcb.snd_nxt:
@@ -78,12 +82,12 @@ def compute_room(tcb: Control, waiting: int, overhead: int) -> int:
     if tcb.path.probe_size:
         probe = compute_probe_room(tcb, waiting, usable, tcb.snd_mss - mss)
         if probe >= 0:
-            return probe
+            return min(probe, longest) if longest else probe
     flight = tcb.snd_nxt - max(tcb.snd_una, 1)  # of text
     room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
     if room == 0 and tcb.probe_now and flight == 0:
         return min(waiting, max(usable, 1))  # what fits, and one octet though nothing does
-    return room
+    return min(room, compute_segment_limit(mss, tcb.choices.offload or longest)) if longest else room
 
 
 def wait(tcb: Control, now: Micros) -> None:

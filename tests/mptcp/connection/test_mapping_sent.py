@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mptcp.choices import ACCEPT, REQUIRE
 from mptcp.keys import compute_dss_checksum
 from mptcp.numbers import MASK_64
-from mptcp.parameters import LARGEST_MAPPING, MILLISECOND, SECOND
+from mptcp.parameters import LARGEST_MAPPING, LONGEST_TEXT, MILLISECOND, SECOND
 from mptcp.values import Text
 from mptcp.wire.dss import Dss, Mapping
 from mptcp.wire.options import MaximumSegmentSize, Option, Timestamps, WindowScale
@@ -125,6 +125,27 @@ def test_largest_mapping() -> None:
         peer.sends(ACK, options=[DataSignal(ack=peer.acked)], window=4_000)
     assert len(ledger.octets) == 150_000
     assert 20_000 < max(ledger.lengths) <= LARGEST_MAPPING
+
+
+@pytest.mark.clause("R8684-3.3.1-02", "R9293-3.9.1.2-04")
+@pytest.mark.parametrize("offload", [0, 20_000, LONGEST_TEXT])
+@pytest.mark.parametrize("mss", [1_460, 1_459, 536])
+def test_no_crumbs(offload: int, mss: int) -> None:
+    """A mapping is of whole segments, as many as the device cuts at a time: only the very last is short."""
+    options: tuple[Option, ...] = (MaximumSegmentSize(mss), WindowScale(7))
+    user, peer = established(multipath=True, options=options, window=8_000, offload=offload)
+    size, lengths, shorter = mss - 28, [], set()
+    user.writes(bytes(400_000))
+    for _ in range(80):
+        for one in peer.skips():
+            lengths.append(one.text_length)
+            if get_mapping(one).length % size:
+                shorter.add(get_mapping(one).dsn)
+        peer.sends(ACK, options=[DataSignal(ack=peer.acked)], window=8_000)
+    assert sum(lengths) == 400_000
+    assert all(length % size == 0 for length in lengths[:-1])
+    assert len(shorter) == 1 and size <= max(lengths) <= max(offload, size)
+    assert not offload or max(lengths) > 12 * size
 
 
 @pytest.mark.clause("R8684-3.3.1-03", "R8684-3.3.1-04", "R8684-6-07")
