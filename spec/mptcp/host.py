@@ -362,13 +362,15 @@ class Host(Multihomed):
         self.touch(connection)
         return connection.control.handle
 
-    def write(self, connection: int, octets: bytes, now: Micros, is_urgent: bool = False) -> int:
-        """SEND; how many octets were taken. Raises Refused: closing, or no such connection.
+    def write(
+        self, connection: int, octets: bytes, now: Micros, is_urgent: bool = False, start: int = 0
+    ) -> int:
+        """SEND, from ``octets[start]`` on; how many were taken. Raises Refused: closing, no such connection.
 
         ``is_urgent`` has a meaning in plain TCP only, and else is Refused (RFC 9293 §3.8.5).
         """
         found = self.find(connection)
-        count = found.write(octets, is_urgent)
+        count = found.write(octets, is_urgent, start)
         self.touch(found)
         return count
 

@@ -19,9 +19,10 @@ from mptcp_stack.clock import read_clock
 from mptcp_stack.device import Device, DeviceGone, read_destination, read_source
 
 BURST: Final = 64  # packets taken from a device before the application gets its turn
+BURST_OCTETS: Final = 1 << 20  # nor more than that: what was read is still in the processor's cache then
 QUEUE: Final = 1_000  # packets that wait for a device which is full; the next ones are lost
 CROSSINGS: Final = 4_096  # paths that leave by another device than their address; more begin anew
-READ_SIZE: Final = 262_144  # octets handed to the application in one piece, as asyncio does
+READ_SIZE: Final = 65_536  # octets handed to the application in one piece
 
 
 class Flow:
@@ -130,18 +131,25 @@ class Driver:
     def _arrive(self, device: Device) -> None:
         """A device can be read: take a burst of packets from it, then everything else."""
         host, now, start = self.host, self.clock(), device.framing.size
+        receive, read, tap, crosses = host.receive, device.read, self._tap, len(self._queues) > 1
+        is_looked_at = tap is not None or crosses or device.ports is not None  # else by the host alone
         gone: DeviceGone | None = None
+        packets, octets = BURST, BURST_OCTETS
         try:
-            for _ in range(BURST):
-                packet = device.read()
+            while packets > 0 and octets > 0:
+                packet = read()
                 if packet is None:
                     break
-                if device.is_ours(packet):
-                    if self._tap is not None:
-                        self._tap(packet[start:])
-                    if len(self._queues) > 1:
+                packets -= 1
+                octets -= len(packet)
+                if is_looked_at:
+                    if not device.is_ours(packet):
+                        continue
+                    if tap is not None:
+                        tap(packet[start:])
+                    if crosses:
                         self._note_crossing(device, packet, start)
-                    host.receive(packet, now, device.checked, start)
+                receive(packet, now, device.checked, start)
         except DeviceGone as error:
             gone = error
         self._turn()

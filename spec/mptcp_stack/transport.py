@@ -239,10 +239,8 @@ class StreamTransport(asyncio.Transport, Flow):
         host, now = self._driver.host, self._driver.now()
         while self._buffer:
             piece = self._buffer[0]
-            if self._offset or len(piece) > READ_SIZE:
-                piece = piece[self._offset : self._offset + READ_SIZE]
             try:
-                taken = host.write(self.connection, piece, now)
+                taken = host.write(self.connection, piece, now, start=self._offset)
             except Refused as error:
                 self._fatal(ConnectionAbortedError(errno.ECONNABORTED, error.reason))
                 return
@@ -250,11 +248,10 @@ class StreamTransport(asyncio.Transport, Flow):
                 self._driver.wake()
             self._buffered -= taken
             self._offset += taken
-            if self._offset == len(self._buffer[0]):
-                self._buffer.popleft()
-                self._offset = 0
-            if taken < len(piece):
+            if self._offset < len(piece):
                 break
+            self._buffer.popleft()
+            self._offset = 0
         self._maybe_resume_protocol()
         if not self._buffer:
             if self._closing:

@@ -20,6 +20,7 @@ from mptcp_model.dialogue import (
     SEED,
     DataSignal,
     Dialogue,
+    read_text,
 )
 from mptcp_model.simulated.capture import Packet
 from mptcp_model.situations import (
@@ -389,6 +390,23 @@ def test_many_connections() -> None:
     for number, peer in enumerate(peers):
         peer.expects(ACK, text=b"to %d" % number)
     assert len(set(handles)) == 10
+
+
+@pytest.mark.clause("R8684-1.1-02")
+def test_write_from_the_middle() -> None:
+    """What a full send buffer left over is written from where it begins, and not cut off first."""
+    user, peer = established(multipath=True, window=65_535, send_buffer=4_000, receive_buffer=4_000)
+    octets = bytes(range(250)) * 24
+    start = user.host.write(user.connection, octets, 0)
+    assert start == 4_000
+    assert user.host.write(user.connection, octets, 0, start=start) == 0
+    story, came = peer.dialogue, b""
+    while len(came) < len(octets):
+        story.settle()
+        came += b"".join(read_text(one) for one in peer.skips())
+        peer.sends(ACK, options=[DataSignal(ack=peer.acked)])
+        start += user.host.write(user.connection, octets, story.now, start=start)
+    assert came == octets and start == len(octets)
 
 
 @pytest.mark.clause("R8684-3.1-13", "R8684-3.1-15", "R8684-1.3-01", "R8684-1.3-02")

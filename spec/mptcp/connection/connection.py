@@ -179,8 +179,8 @@ class Connection(Record):
 
     # -- the application ----------------------------------------------------------------------
 
-    def write(self, octets: bytes, is_urgent: bool = False) -> int:
-        """Take as much of ``octets`` as the send buffer holds; how many. Raises Refused after close.
+    def write(self, octets: bytes, is_urgent: bool = False, start: int = 0) -> int:
+        """Take as much of ``octets[start:]`` as the send buffer holds; how many. Raises Refused after close.
 
         ``is_urgent``: the peer's application is told that up to here it should hurry [R9293-3.8.5-01],
         which only plain TCP can say [R8684-3.3.1-14].
@@ -190,10 +190,10 @@ class Connection(Record):
             raise Refused("only plain TCP has urgent data")
         if control.state not in MAY_WRITE or control.snd_fin >= 0:
             raise Refused("connection closing")
-        length = min(len(octets), control.choices.send_buffer - len(control.snd_queue))
-        control.is_short = length < len(octets)
+        length = min(len(octets) - start, control.choices.send_buffer - len(control.snd_queue))
+        control.is_short = length < len(octets) - start
         if length > 0:
-            control.snd_queue.append(Text(octets, 0, length))
+            control.snd_queue.append(Text(octets, start, start + length))
             if is_urgent:
                 fallback.urge(control, control.branches[0])
         return max(length, 0)
