@@ -1,33 +1,74 @@
 """Bulk transfer with the kernel over TUN, plain and with offload, beside what bounds it, all in one run.
 
-Beside our stack, on both builds: the kernel's own MPTCP over a veth pair with and without segmentation
-offload, and a bare Python loop that only carries packets between two TUN interfaces, each with a kernel
-behind it. One connection, MTU 1500, reno, MPTCP without checksums; the peers are the kernel's MPTCP under
-small Python programs. ``python tests/bench/bench_tun.py`` prints the table, as root; the ratios are
-the point, since machines differ and this one may be busy.
+Beside our stack: the kernel's own MPTCP over veth pairs with the same offload, subflows and checksums, and a
+bare Python loop that only carries packets between two TUN interfaces, each with a kernel behind it. One
+connection, MTU 1500, reno; the peers are the kernel's MPTCP under small Python programs. Everybody has a turn
+in each round, since machines differ and this one may be busy: the ratios are the point. Before a row counts,
+octets by chance have come through it with the right SHA-256. ``python tests/bench/bench_tun.py`` prints the
+table, as root.
 """
 
 import asyncio
+import hashlib
 import os
 import select
 import statistics
 import subprocess
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from figures import Figure, Table, ask_interpreted, present
 
 import mptcp
+from mptcp.connection.info import ConnectionInfo
+from mptcp_stack import network
 from mptcp_stack.device import Device
 from mptcp_stack.lab import Lab
-from mptcp_stack.stack import Stack
-from mptcp_stack.streams import open_connection, start_server
+from mptcp_stack.namespace import call_inside
+from mptcp_stack.peers import generate
+from mptcp_stack.stack import Stack, suit
+from mptcp_stack.streams import open_connection
 from mptcp_stack.tun import open_tun
 
-SPAN = 2.0  # seconds of one transfer
-ROUNDS = 3  # the median counts
+SPAN = 1.0  # seconds of one transfer
+ROUNDS = 5  # the median counts
 COMPILED = 4  # times as fast as interpreted, without offload
-QUIET = ("--no-hash",)
-FLOW = (*QUIET, "--seconds", str(SPAN))
+PROBE = 8_000_000  # octets whose SHA-256 is compared
+SEED = 8684
+PROBING = ("--octets", str(PROBE), "--seed", str(SEED))
+FLOWING = ("--no-hash", "--seconds", str(SPAN))
+
+
+@dataclass(frozen=True)
+class Road:
+    """How the packets go, and what part of the kernel's speed ours should be."""
+
+    words: str
+    offloads: bool
+    paths: int = 1
+    checksum: bool = False
+    goal: float | None = None
+
+    def open_lab(self) -> Lab:
+        """A namespace whose kernel goes this road."""
+        lab = Lab({"net.mptcp.checksum_enabled": str(int(self.checksum))})
+        lab.set_limits()
+        return lab
+
+    def check(self, info: ConnectionInfo) -> None:
+        """Whether ours went it."""
+        assert info.multipath and len(info.subflows) == self.paths and info.checksum == self.checksum, info
+
+
+PLAIN = Road("without offload", False)
+ROADS = (
+    PLAIN,
+    Road("GSO", True, goal=0.7),
+    Road("GSO, 2 subflows", True, paths=2, goal=0.7),
+    Road("GSO, checksums", True, checksum=True, goal=0.5),
+)
+BARE_LOOP = 0.8  # of its speed, without offload
 
 
 def compute_speed(octets: int, seconds: float) -> float:
@@ -35,58 +76,117 @@ def compute_speed(octets: int, seconds: float) -> float:
     return octets * 8 / 1e6 / seconds
 
 
-def clock_to_us(lab: Lab, offloads: bool) -> float:
-    """The kernel sends, we receive."""
+class Sink(asyncio.Protocol):
+    """Counts what comes."""
+
+    def __init__(self, is_hashed: bool) -> None:
+        self.octets = 0
+        self.digest = hashlib.sha256() if is_hashed else None
+        self.speed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.info: ConnectionInfo | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The clock runs."""
+        self.transport = transport
+        self.began = time.monotonic()
+
+    def data_received(self, data: bytes) -> None:
+        """Count it."""
+        self.octets += len(data)
+        if self.digest is not None:
+            self.digest.update(data)
+
+    def eof_received(self) -> None:
+        """All is there."""
+        self.info = self.transport.get_extra_info("mptcp")
+        self.speed.set_result(compute_speed(self.octets, time.monotonic() - self.began))
+
+
+def run(lab: Lab, road: Road, talk: Callable[[Stack], Awaitable[float]]) -> float:
+    """Our stack on the road in the lab."""
 
     async def main() -> float:
-        done = asyncio.get_running_loop().create_future()
-
-        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            octets, began = 0, time.monotonic()
-            while chunk := await reader.read(1 << 18):
-                octets += len(chunk)
-            done.set_result(compute_speed(octets, time.monotonic() - began))
-            writer.close()
-
-        async with Stack(lab.open_tun(offloads=offloads)) as stack:
-            await start_server(take, port=8000, stack=stack, limit=1 << 20)
-            peer = lab.peer("send", "--connect", "10.77.0.2", "8000", *FLOW)
-            speed: float = await done
-            await peer.report()
-            return speed
+        devices = tuple(open_road(lab, number, road.offloads) for number in range(road.paths))
+        async with Stack(*devices, choices=suit(devices, announce=True, subflows=road.paths)) as stack:
+            return await talk(stack)
 
     return asyncio.run(main())
 
 
-def clock_from_us(lab: Lab, offloads: bool) -> float:
+def clock_to_us(lab: Lab, road: Road, is_probe: bool) -> float:
+    """The kernel sends, we receive."""
+
+    async def talk(stack: Stack) -> float:
+        sink = Sink(is_probe)
+        await stack.create_server(lambda: sink, port=8000)
+        peer = lab.peer("send", "--connect", "10.77.0.2", "8000", *(PROBING if is_probe else FLOWING))
+        speed = await sink.speed
+        report = await peer.report()
+        assert sink.octets == report["sent"], report
+        if sink.digest is not None:
+            assert sink.digest.hexdigest() == report["sent_sha256"], report
+        elif sink.info is not None:
+            road.check(sink.info)
+        return speed
+
+    return run(lab, road, talk)
+
+
+def clock_from_us(lab: Lab, road: Road, is_probe: bool) -> float:
     """We send, the kernel receives."""
 
-    async def main() -> float:
-        async with Stack(lab.open_tun(offloads=offloads)) as stack:
-            peer = lab.peer("receive", "--listen", "10.77.0.1", "8000", *QUIET)
-            await peer.ready()
-            _, writer = await open_connection("10.77.0.1", 8000, stack=stack)
+    async def talk(stack: Stack) -> float:
+        peer = lab.peer("receive", "--listen", "10.77.0.1", "8000", *(() if is_probe else ("--no-hash",)))
+        await peer.ready()
+        _, writer = await open_connection("10.77.0.1", 8000, stack=stack)
+        digest, octets = hashlib.sha256(), 0
+        if is_probe:
+            for chunk in generate(PROBE, SEED):
+                digest.update(chunk)
+                writer.write(chunk)
+                octets += len(chunk)
+                await writer.drain()
+        else:
             chunk, end = bytes(1 << 18), time.monotonic() + SPAN
             while time.monotonic() < end:
                 writer.write(chunk)
+                octets += len(chunk)
                 await writer.drain()
-            writer.close()
-            report = await peer.report()
-            return compute_speed(report["received"], report["seconds"])
+            road.check(writer.get_extra_info("mptcp"))
+        writer.close()
+        report = await peer.report()
+        assert report["received"] == octets, report
+        assert not is_probe or report["received_sha256"] == digest.hexdigest(), report
+        return compute_speed(report["received"], report["seconds"])
 
-    return asyncio.run(main())
+    return run(lab, road, talk)
 
 
-def clock_veth(offload: bool) -> float:
+WAYS = {"kernel to us": clock_to_us, "us to kernel": clock_from_us}
+
+
+def clock_kernel(road: Road) -> float:
     """The kernel with itself, from one namespace to another."""
-    with Lab() as lab, Lab() as far:
-        lab.join(far, offload=offload)
-        server = lab.peer("receive", "--listen", "10.78.0.1", "8000", *QUIET)
+    with road.open_lab() as lab, road.open_lab() as far:
+        lab.join(far, offload=road.offloads)
+        if road.paths > 1:
+            join_again(lab, far)
+            lab.add_endpoint("10.78.1.1", "signal")
+        server = lab.peer("receive", "--listen", "0.0.0.0", "8000", "--no-hash")
         server.wait_ready()
-        client = far.peer("send", "--connect", "10.78.0.1", "8000", *FLOW)
+        client = far.peer("send", "--connect", "10.78.0.1", "8000", *FLOWING)
         report = server.wait_report()
         client.wait_report()
+        joined = lab.counters()["MPTcpExtMPJoinAckRx"]
+        assert report["mptcp"] and joined == road.paths - 1, (report, joined)
         return compute_speed(report["received"], report["seconds"])
+
+
+def join_again(lab: Lab, far: Lab) -> None:
+    """A second veth pair, beside the first."""
+    call_inside(lab.name, lambda: network.add_veth("veth1", "veth1", far.name))
+    call_inside(lab.name, lambda: network.set_up("veth1", ("10.78.1.1/24",)))
+    call_inside(far.name, lambda: network.set_up("veth1", ("10.78.1.2/24",)))
 
 
 def clock_loop() -> float:
@@ -94,9 +194,9 @@ def clock_loop() -> float:
     with Lab() as lab, Lab() as far:
         near = open_plain("10.79.0.1/24", lab)
         away = open_plain("10.79.0.2/24", far)
-        server = lab.peer("receive", "--listen", "10.79.0.1", "8000", *QUIET)
+        server = lab.peer("receive", "--listen", "10.79.0.1", "8000", "--no-hash")
         server.wait_ready()
-        client = far.peer("send", "--connect", "10.79.0.1", "8000", *FLOW)
+        client = far.peer("send", "--connect", "10.79.0.1", "8000", *FLOWING)
         carry({near.fileno(): away.fileno(), away.fileno(): near.fileno()}, server.process)
         report = server.wait_report()
         client.wait_report()
@@ -108,6 +208,12 @@ def clock_loop() -> float:
 def open_plain(theirs: str, lab: Lab) -> Device:
     """A TUN interface whose packets are those of the path."""
     return open_tun("tun0", ours=(), theirs=(theirs,), namespace=lab.name, offloads=False)
+
+
+def open_road(lab: Lab, number: int, offloads: bool) -> Device:
+    """As the lab has them, but with one address of ours, so that no more than one can be joined."""
+    ours, theirs = (f"10.77.{number}.2",), (f"10.77.{number}.1/24",)
+    return open_tun(f"tun{number}", ours=ours, theirs=theirs, namespace=lab.name, offloads=offloads)
 
 
 def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
@@ -125,37 +231,47 @@ def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
 
 
 def clock_us() -> dict[str, float]:
-    """Our rows on this build."""
-    with Lab() as lab:
+    """Packets of the path on this build, both ways."""
+    with PLAIN.open_lab() as lab:
         return {
-            name + words: statistics.median(clock(lab, offloads) for _ in range(ROUNDS))
-            for words, offloads in (("", False), (", GSO", True))
-            for name, clock in (("kernel to us", clock_to_us), ("us to kernel", clock_from_us))
+            name: statistics.median(clock(lab, PLAIN, False) for _ in range(ROUNDS))
+            for name, clock in WAYS.items()
         }
 
 
+def clock_road(road: Road) -> tuple[dict[str, float], float, float]:
+    """Ours both ways, the kernel's and, of packets of the path, the bare loop's; in turns."""
+    ours: dict[str, list[float]] = {name: [] for name in WAYS}
+    kernels, loops = [], []
+    with road.open_lab() as lab:
+        for clock in WAYS.values():
+            clock(lab, road, True)
+        for _ in range(ROUNDS):
+            for name, clock in WAYS.items():
+                ours[name].append(clock(lab, road, False))
+            kernels.append(clock_kernel(road))
+            loops.append(0.0 if road.offloads else clock_loop())
+    middle = {name: statistics.median(speeds) for name, speeds in ours.items()}
+    return middle, statistics.median(kernels), statistics.median(loops)
+
+
 def measure() -> Table:
-    """Our rows on both builds, beside the bare loop and the kernel."""
-    ours, pure = clock_us(), {}
-    if mptcp.build() == "compiled":
-        pure = ask_interpreted(__file__)
-    loop = statistics.median(clock_loop() for _ in range(ROUNDS))
-    kernels = {
-        long: (name, statistics.median(clock_veth(long) for _ in range(ROUNDS)))
-        for long, name in (
-            (False, "kernel to kernel, veth, GSO off"),
-            (True, "kernel to kernel, veth, GSO on"),
-        )
-    }
+    """All roads; packets of the path on both builds."""
     table = Table(f"Bulk over TUN: MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, median of {ROUNDS}")
-    for name, speed in ours.items():
-        long = name.endswith("GSO")
-        goal = None if long else COMPILED
-        table.figures += [Figure(name, speed, "Mbit/s", *kernels[long])]
-        if not long:
-            table.figures += [Figure(name, speed, "Mbit/s", "a bare loop between two plain TUN", loop)]
-        if pure:
-            table.figures += [Figure(name, speed, "Mbit/s", "interpreted", pure[name], goal_ratio=goal)]
+    pure = ask_interpreted(__file__) if mptcp.build() == "compiled" else {}
+    for road in ROADS:
+        ours, kernel, loop = clock_road(road)
+        for way, speed in ours.items():
+            name = f"{way}, {road.words}"
+            beside = f"kernel to kernel, veth, {road.words}"
+            table.figures.append(Figure(name, speed, "Mbit/s", beside, kernel, goal_ratio=road.goal))
+            if loop:
+                bare = "a bare loop between two plain TUN"
+                table.figures.append(Figure(name, speed, "Mbit/s", bare, loop, goal_ratio=BARE_LOOP))
+            if loop and pure:
+                table.figures.append(
+                    Figure(name, speed, "Mbit/s", "interpreted", pure[way], goal_ratio=COMPILED)
+                )
     return table
 
 
