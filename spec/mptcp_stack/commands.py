@@ -50,6 +50,8 @@ Json = Annotated[
     bool, typer.Option("--json", help="Summary as JSON: on standard output if --out is given, or on error.")
 ]
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress and no subflows on the way.")]
+
 
 def open_stack(
     resources: ExitStack,
@@ -101,6 +103,7 @@ def connect(
     path: Paths = None,
     pcap: Pcap = None,
     as_json: Json = False,
+    quiet: Quiet = False,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the connection.")] = 130,
 ) -> None:
     """Open a connection and copy standard input there and what comes back here, like nc.
@@ -108,12 +111,14 @@ def connect(
     It runs over a TUN interface that it makes (as root) and that goes when it ends: we are 10.77.0.2, the
     kernel is 10.77.0.1. In `mptcp lab` all of this stays in a namespace of its own.
 
+    While it goes on, each subflow has a line on a terminal.
+
     Example, against a kernel program that listens on 10.77.0.1 port 8000:
 
     mptcp connect 10.77.0.1 8000 --in README.md --out answer --json
     """
     with ExitStack() as resources:
-        wishes = resources.enter_context(Wishes(source, sink, as_json))
+        wishes = resources.enter_context(Wishes(source, sink, as_json, quiet))
         stack = open_stack(resources, device, interface, address, path, (), checksum, pcap)
         asyncio.run(conversation.connect(stack, host, port, wishes, timeout))
 
@@ -132,11 +137,14 @@ def serve(
     path: Paths = None,
     pcap: Pcap = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Wait for a connection and copy standard input there and what comes back here, like nc -l.
 
     It runs over a TUN interface that it makes (as root) and that goes when it ends: we are 10.77.0.2, the
     kernel is 10.77.0.1. In `mptcp lab` all of this stays in a namespace of its own.
+
+    While it goes on, each subflow has a line on a terminal.
 
     Example, and a kernel program that fetches the file:
 
@@ -145,6 +153,6 @@ def serve(
     python -m mptcp_stack.peers receive --connect 10.77.0.2 8000
     """
     with ExitStack() as resources:
-        wishes = resources.enter_context(Wishes(source, sink, as_json))
+        wishes = resources.enter_context(Wishes(source, sink, as_json, quiet))
         stack = open_stack(resources, device, interface, address, path, (port,), checksum, pcap)
         asyncio.run(conversation.serve(stack, port, wishes, keep))

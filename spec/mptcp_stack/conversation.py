@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Final, Self, final
 
 from mptcp_stack.copying import FileEnd, Tally, copy_both_ways, open_sink, open_source
-from mptcp_stack.report import Bars, describe, describe_subflows, print_json, say, summarize
+from mptcp_stack.live import Board
+from mptcp_stack.report import describe, describe_subflows, print_json, say, summarize
 from mptcp_stack.stack import Stack
 from mptcp_stack.streams import open_connection, start_server
 
@@ -20,7 +21,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Wishes:
     """The files of a conversation, opened before anything else so that a missing one is told at once."""
 
-    def __init__(self, source: Path | None, sink: Path | None, as_json: bool) -> None:
+    def __init__(self, source: Path | None, sink: Path | None, as_json: bool, quiet: bool) -> None:
         self.source: Final = open_source(source)
         try:
             self.sink: Final = open_sink(sink)
@@ -28,6 +29,7 @@ class Wishes:
             self.source.close()
             raise
         self.as_json: Final = as_json
+        self.quiet: Final = quiet
 
     def __enter__(self) -> Self:
         return self
@@ -39,8 +41,10 @@ class Wishes:
         self.sink.close()
 
     @property
-    def wants_bars(self) -> bool:
+    def wants_board(self) -> bool:
         """Whether a person watches, and standard output is free or goes elsewhere."""
+        if self.quiet or self.as_json:
+            return False
         return sys.stderr.isatty() and (self.sink.path is not None or not sys.stdout.isatty())
 
 
@@ -119,14 +123,18 @@ class Conversation:
         self._reader, self._writer = streams
         self._wishes: Final = wishes
         self._source: Final = source
-        self._bars: Final = Bars(wishes.wants_bars, source.size() if source is not None else 0)
-        self._sent: Final = Tally(self._bars.sent)
-        self._received: Final = Tally(self._bars.received)
+        self._board: Final = Board(
+            wishes.wants_board,
+            source.size() if source is not None else 0,
+            lambda: self._writer.get_extra_info("mptcp"),
+        )
+        self._sent: Final = Tally()
+        self._received: Final = Tally()
 
     async def run(self) -> None:
         """Until both directions have ended. Raises OSError when one could not."""
         writer = self._writer
-        with self._bars:
+        async with self._board:
             try:
                 await copy_both_ways(
                     self._reader, writer, self._source, self._wishes.sink, self._sent, self._received

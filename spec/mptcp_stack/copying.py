@@ -48,10 +48,9 @@ async def call_aside(function: Callable[[], T]) -> T:
 class Tally:
     """What went one way: octets, SHA-256, and the seconds from the first octet to the last."""
 
-    def __init__(self, watch: Callable[[int], None] | None = None) -> None:
+    def __init__(self) -> None:
         self.octets = 0
         self._digest: Final = hashlib.sha256()
-        self._watch: Final = watch
         self._first = self._last = 0.0
 
     def add(self, chunk: bytes) -> None:
@@ -61,8 +60,6 @@ class Tally:
             self._first = self._last
         self.octets += len(chunk)
         self._digest.update(chunk)
-        if self._watch is not None:
-            self._watch(self.octets)
 
     @property
     def sha256(self) -> str:

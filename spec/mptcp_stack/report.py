@@ -6,9 +6,6 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-
 import mptcp
 from mptcp.connection.info import ConnectionInfo, SubflowInfo
 from mptcp.values import Value
@@ -74,38 +71,3 @@ def describe_subflows(subflows: tuple[SubflowInfo, ...]) -> list[str]:
         f"sent {one.bytes_sent} octets, received {one.bytes_received} octets"
         for one in subflows
     ]
-
-
-class Bars:
-    """Two progress bars on standard error while a person watches; nothing otherwise."""
-
-    def __init__(self, wanted: bool, to_send: int | None) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=Console(stderr=True),
-            disable=not wanted,
-            transient=True,
-        )
-        self._sent = self._progress.add_task("sent", total=to_send)
-        self._received = self._progress.add_task("received", total=None)
-
-    def __enter__(self) -> "Bars":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        self._progress.stop()
-
-    def _update(self, bar: TaskID, octets: int) -> None:
-        self._progress.update(bar, completed=octets)
-
-    def sent(self, octets: int) -> None:
-        """So many octets are sent."""
-        self._update(self._sent, octets)
-
-    def received(self, octets: int) -> None:
-        """So many octets are received."""
-        self._update(self._received, octets)

@@ -1,9 +1,6 @@
-"""What the command line says: progress for whoever watches, JSON for programs, packets in lines."""
+"""What the command line says: a line for people, JSON for programs, packets in lines."""
 
 import json
-import os
-import subprocess
-import sys
 from ipaddress import ip_address
 from typing import Any
 
@@ -49,26 +46,6 @@ def test_simplify() -> None:
     """Octets that are no address are written in hexadecimal."""
     assert simplify((1, b"\1\2", None, "text")) == [1, "0102", None, "text"]
     assert simplify(DataAck(7, True)) == {"number": 7, "wide": True}
-
-
-def test_progress_on_a_terminal() -> None:
-    """Bars on standard error while somebody watches, and nothing of them stays."""
-    master, slave = os.openpty()
-    code = (
-        "from mptcp_stack.report import Bars\n"
-        "with Bars(True, 2000) as bars:\n    bars.sent(1000); bars.received(10)"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code],
-        stderr=slave,
-        check=True,
-        env={**os.environ, "TERM": "xterm", "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    os.close(slave)
-    shown = os.read(master, 65_536).decode()
-    os.close(master)
-    assert "sent" in shown
-    assert "received" in shown
 
 
 def test_transcript() -> None:
