@@ -178,6 +178,8 @@ class Choices(Value):
         durations = (minimum_rto, delayed_ack, time_wait, close_timeout, blackhole_timeout)
         if min(*durations, backlog, fast_close_retransmissions) < 0:
             raise Refused("durations and limits are not negative")
+        if delayed_ack >= SECOND // 2:
+            raise Refused("an acknowledgment is delayed by less than half a second")
         if min(keep_alive_idle, keep_alive_interval, fast_open_lifetime) <= 0 or keep_alive_probes < 1:
             raise Refused("keep-alives and cookies need some time")
         if min(user_timeout, advice_after, fast_open_backlog) < 0:
@@ -272,7 +274,7 @@ class Choices(Value):
         self.retransmissions: Final = retransmissions
         # Below the half second of RFC 9293 §3.8.6.3 [R9293-3.8.6.3-01]
         self.delayed_ack: Final = delayed_ack
-        # RFC 9293 §3.7.4 [R9293-3.7.4-01]
+        # Small pieces wait for an acknowledgment, by default. RFC 9293 §3.7.4 [R9293-3.7.4-01]
         self.nagle: Final = nagle
         # 2 MSL. RFC 9293 §3.6.1 [R9293-3.6.1-01]
         self.time_wait: Final = time_wait

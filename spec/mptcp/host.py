@@ -401,14 +401,15 @@ class Host(Multihomed):
         user_timeout: Micros | None = None,
         hop_limit: int | None = None,
         dscp: int | None = None,
+        nagle: bool | None = None,
     ) -> None:
         """What ``Choices`` set for a start may change at any time; None leaves a thing as it is.
 
         Keep-alives [R9293-3.8.4-01], the user timeout (µs, 0 for none), the hop limit, the DSCP
-        [R9293-3.9.1.9-02]. Raises Refused: out of range, or no such connection.
+        [R9293-3.9.1.9-02], Nagle [R9293-3.7.4-01]. Raises Refused: out of range, or no such connection.
         """
         found = self.find(connection)
-        found.tune(keep_alive, user_timeout, hop_limit, dscp, now)
+        found.tune(keep_alive, user_timeout, hop_limit, dscp, nagle, now)
         self.touch(found)
 
     def status(self, connection: int) -> ConnectionInfo:

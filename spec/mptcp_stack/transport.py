@@ -220,8 +220,11 @@ class StreamTransport(asyncio.Transport, Flow):
         user_timeout: float | None = None,
         hop_limit: int | None = None,
         dscp: int | None = None,
+        nagle: bool | None = None,
     ) -> None:
         """What setsockopt sets elsewhere: SO_KEEPALIVE, TCP_USER_TIMEOUT (seconds), IP_TTL, IP_TOS >> 2.
+
+        ``nagle`` False is TCP_NODELAY.
 
         None leaves a thing as it is. Raises ValueError out of range, OSError (ENOTCONN) after the end.
         """
@@ -229,7 +232,8 @@ class StreamTransport(asyncio.Transport, Flow):
             raise OSError(errno.ENOTCONN, "the connection is over")
         micros = None if user_timeout is None else round(user_timeout * 1_000_000)
         try:
-            self._driver.host.tune(self.connection, self._driver.now(), keep_alive, micros, hop_limit, dscp)
+            host, now = self._driver.host, self._driver.now()
+            host.tune(self.connection, now, keep_alive, micros, hop_limit, dscp, nagle)
         except Refused as error:
             raise ValueError(error.reason) from error
         self._driver.wake()

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from mptcp.choices import ACCEPT, Choices
 from mptcp.errors import Malformed, Refused
+from mptcp.parameters import SECOND
 from mptcp_model import strategies
 
 
@@ -28,7 +29,7 @@ def test_each_choice_is_a_field(one: Choices) -> None:
     assert Choices(**fields) == one
 
 
-@pytest.mark.clause("R8684-3.3.5-06")
+@pytest.mark.clause("R8684-3.3.5-06", "R9293-3.8.6.3-01")
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -40,6 +41,7 @@ def test_each_choice_is_a_field(one: Choices) -> None:
         {"mtu": 65_536},
         {"minimum_rto": -1},
         {"delayed_ack": -1},
+        {"delayed_ack": SECOND // 2},
         {"time_wait": -1},
         {"close_timeout": -1},
         {"backlog": -1},
@@ -48,7 +50,7 @@ def test_each_choice_is_a_field(one: Choices) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(chosen: dict[str, Any]) -> None:
-    """Among it a send buffer smaller than the receive buffer."""
+    """Among it a send buffer smaller than the receive buffer, and ACKs that wait for half a second."""
     with pytest.raises(Refused):
         Choices(**chosen)
 

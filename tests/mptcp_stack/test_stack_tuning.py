@@ -115,9 +115,9 @@ def test_out_of_range_and_after_the_end(run: Any, pair: Any) -> None:
             for wrong in ({"hop_limit": 0}, {"dscp": 64}, {"user_timeout": -1.0}):
                 with pytest.raises(ValueError):
                     transport.tune(**wrong)
-            transport.tune(keep_alive=True, hop_limit=3, dscp=46)
+            transport.tune(keep_alive=True, hop_limit=3, dscp=46, nagle=False)
             control = both.left.host.connections[transport.connection].control
-            assert (control.hop_limit, control.dscp) == (3, 46)
+            assert (control.hop_limit, control.dscp, control.nagle) == (3, 46, False)
             transport.abort()
             with pytest.raises(OSError, match="over"):
                 transport.tune(keep_alive=False)

@@ -148,6 +148,7 @@ class Connection(Record):
         branch.local_nonce = nonce
         local = control.book.locals.get(branch.local_id)
         branch.wants_backup = local is not None and local.is_backup
+        branch.subflow.tcb.nagle = control.nagle
         branch.subflow.tcb.keep_alive = control.keep_alive
         control.branches.append(branch)
         control.count += 1
@@ -217,6 +218,7 @@ class Connection(Record):
         user_timeout: Micros | None,
         hop_limit: int | None,
         dscp: int | None,
+        nagle: bool | None,
         now: Micros,
     ) -> None:
         """What the application may set at any time; None leaves a thing as it is. Raises Refused."""
@@ -234,6 +236,10 @@ class Connection(Record):
             if not 0 <= dscp < 64:
                 raise Refused("the DSCP is between 0 and 63")
             control.dscp = dscp
+        if nagle is not None:
+            control.nagle = nagle
+            for branch in control.branches:
+                branch.subflow.tcb.nagle = nagle
         if keep_alive is not None:
             control.keep_alive = keep_alive
             for branch in control.branches:

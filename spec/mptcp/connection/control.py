@@ -176,6 +176,7 @@ class Control(Record):
         "retransmit_at",
         "orphan_at",
         # what the application may set
+        "nagle",
         "keep_alive",
         "user_timeout",
         "patience_una",
@@ -270,7 +271,8 @@ class Control(Record):
         self.retransmit_at: Micros = NEVER
         self.orphan_at: Micros = NEVER  # when a connection that no subflow can end is given up
 
-        self.keep_alive = choices.keep_alive  # on every subflow
+        self.nagle = choices.nagle  # on every subflow
+        self.keep_alive = choices.keep_alive
         self.user_timeout: Micros = choices.user_timeout  # 0: wait for ever
         self.patience_una = 0  # snd_una when the wait began
         self.patience_at: Micros = NEVER

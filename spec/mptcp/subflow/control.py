@@ -68,7 +68,8 @@ class Control(Record):
         "rcv_syn",
         "snd_syn",
         "heard_at",
-        # keep-alives
+        # what the application may set
+        "nagle",
         "keep_alive",
         "asked_at",
         "questions",
@@ -184,6 +185,7 @@ class Control(Record):
         self.snd_syn = 0  # octets of ours that went with the SYN and were taken
         self.heard_at: Micros = 0  # when an acceptable segment came last
 
+        self.nagle = choices.nagle  # [R9293-3.7.4-01]
         self.keep_alive = choices.keep_alive
         self.asked_at: Micros = 0  # when a keep-alive left last
         self.questions = 0  # keep-alives without answer
@@ -222,7 +224,7 @@ class Control(Record):
         self.duplicates = 0  # duplicate acknowledgments in a row
         self.recover = NO_OFFSET  # highest octet sent when recovery began; RFC 6582 §3.2 [R6582-3.2-01]
         self.full_until = 0  # cwnd was in use when this was the next to be sent
-        self.unanswered = 0  # of them, since the peer last said anything
+        self.unanswered = 0  # expiries of that timer or the probes' since the peer last said anything
         self.probes = 0  # window probes sent since the window closed
         self.last_sent_at: Micros = 0
         self.window = Window(mss)

@@ -45,16 +45,19 @@ def expire_retransmission(tcb: Control, now: Micros) -> None:
     if tcb.snd_una == tcb.snd_nxt:
         return
     tcb.retries += 1
+    tcb.unanswered += 1
     is_opening = tcb.state is State.SYN_SENT or tcb.state is State.SYN_RECEIVED
     limit = tcb.choices.syn_attempts if is_opening else tcb.choices.retransmissions
     tcb.journal.note(now, tcb.name, "retransmission timeout", str(tcb.retries))
     if tcb.retries == tcb.choices.advice_after:
         tcb.trouble = "retransmissions"  # [R9293-3.8.3-01] R1 [R9293-3.8.3-05]
-    if tcb.retries >= limit:  # [R9293-3.8.3-02] [R9293-3.8.3-07] both are choices
+    # beyond a window that has shut, as with a probe: not while there are answers [R9293-3.8.6-06]
+    is_beyond = tcb.snd_wnd == 0 and not is_opening
+    tries = tcb.unanswered if is_beyond else tcb.retries
+    if tries >= limit:  # [R9293-3.8.3-02] [R9293-3.8.3-07] both are choices
         # [R9293-3.9.1.8-01] a router's word is the better explanation
-        end(
-            tcb, "unreachable" if tcb.is_unreachable and is_opening else "timed out", now
-        )  # [R9293-3.8.3-01] R2; [R9293-3.8.3-03] the SYN's too
+        error = "unreachable" if tcb.is_unreachable and is_opening else "timed out"
+        end(tcb, error, now)  # [R9293-3.8.3-01] R2; [R9293-3.8.3-03] the SYN's too
         return
     if is_opening:
         tcb.syn_lost = True

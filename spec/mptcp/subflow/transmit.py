@@ -48,7 +48,7 @@ def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: 
     if length <= 0:
         return 0
     tail = length % mss
-    if length == waiting and (not nagle or flight == 0 or tail == 0):
+    if length == waiting and (not nagle or flight == 0):
         return length  # all there is [R9293-3.7.4-02] [R9293-3.9.1.2-01]
     if length >= mss:
         return length - tail  # [R9293-3.9.1.2-04] whole segments; the rest waits for company
@@ -84,7 +84,7 @@ def compute_room(tcb: Control, waiting: int, overhead: int, longest: int) -> int
         if probe >= 0:
             return min(probe, longest) if longest else probe
     flight = tcb.snd_nxt - max(tcb.snd_una, 1)  # of text
-    room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.choices.nagle)
+    room = compute_sendable(waiting, usable, mss, flight, tcb.max_snd_wnd, tcb.nagle)
     if room == 0 and tcb.probe_now and flight == 0:
         return min(waiting, max(usable, 1))  # what fits, and one octet though nothing does
     return min(room, compute_segment_limit(mss, tcb.choices.offload or longest)) if longest else room

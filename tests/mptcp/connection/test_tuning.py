@@ -144,6 +144,19 @@ def test_tuning_while_opening() -> None:
     user.hears(Readable)
 
 
+@pytest.mark.clause("R9293-3.7.4-01")
+def test_nagle_on_all_subflows() -> None:
+    """Switched off for the connection it is off on the subflows that there are, and those that come."""
+    user, first = established(multipath=True)
+    user.host.tune(user.connection, 0, nagle=False)
+    other = first.dialogue.meets(port=41_000)
+    join(other, first)
+    tcbs = [branch.subflow.tcb for branch in user.host.connections[user.connection].control.branches]
+    assert [tcb.nagle for tcb in tcbs] == [False, False]
+    user.host.tune(user.connection, 0, nagle=True)
+    assert [tcb.nagle for tcb in tcbs] == [True, True]
+
+
 def test_keep_alive_on_a_later_subflow() -> None:
     """What was set for the connection holds for subflows that join it afterwards."""
     user, first = established(multipath=True, keep_alive_idle=100 * SECOND)

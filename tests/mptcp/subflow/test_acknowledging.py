@@ -31,6 +31,19 @@ def test_delay_is_a_choice(delay: int) -> None:
     peer.expects(ACK, ack=6, at=delay)
 
 
+@pytest.mark.clause("R9293-3.8.6.3-01", "R9293-3.8.6.3-02")
+def test_delay_begins_with_the_first() -> None:
+    """Small segments that follow do not put it off."""
+    _, peer = established()
+    for _ in range(2):
+        peer.sends(ACK, text=FULL)
+    peer.expects(ACK, ack=2_921)
+    for moment in (10, 30, 49):
+        peer.sends(ACK, text=b"more", at=moment * MILLISECOND)
+    peer.expects(ACK, ack=2_933, length=0, at=50 * MILLISECOND)
+    peer.expects_nothing(until=SECOND)
+
+
 @pytest.mark.clause("R9293-3.8.6.3-03", "R5681-4.2-01")
 def test_second_full_segment() -> None:
     """Every second full-sized segment is acknowledged at once."""

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mptcp.events import Readable
+from mptcp.events import Aborted, Readable
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.segment import ACK, FIN, PSH
-from mptcp_model.dialogue import read_text
+from mptcp_model.dialogue import Peer, read_text
 from mptcp_model.situations import established
 
 RTT = 100 * MILLISECOND
@@ -49,6 +49,51 @@ def test_stale_window() -> None:
     peer.sends(ACK, seq=1, text=b"abc", window=60_000)
     user.writes(bytes(5_000))
     assert sum(one.text_length for one in peer.skips()) == 500
+
+
+@pytest.mark.clause("R9293-3.8.6-06")
+def test_text_beyond_a_window_that_shut() -> None:
+    """A window that shuts over text that is out: it is repeated for hours, if each time the peer answers."""
+    user, peer = established(rtt=RTT, window=10_000, report_trouble=False)
+    user.writes(bytes(1_000))
+    peer.expects(ACK, length=1_000)
+    peer.acked = 1
+    peer.sends(ACK, ack=1, window=0)
+    for _ in range(60):
+        peer.expects(ACK, seq=1, length=1_000, by=peer.dialogue.now + 61 * SECOND)
+        peer.acked = 1
+        peer.sends(ACK, ack=1, window=0)
+    user.hears_nothing()
+    peer.sends(ACK, ack=1_001, window=10_000)
+    user.writes(b"on")
+    peer.expects(ACK, text=b"on")
+
+
+@pytest.mark.clause("R9293-3.8.6-06", "R9293-3.8.3-02")
+def test_silence_about_text_beyond_a_window_that_shut() -> None:
+    """But it is given up where nobody answers, after as many as in an open window."""
+    user, peer = established(rtt=RTT, window=10_000, retransmissions=5, report_trouble=False)
+    user.writes(bytes(1_000))
+    peer.expects(ACK, length=1_000)
+    peer.acked = 1
+    peer.sends(ACK, ack=1, window=0)
+    for _ in range(4):
+        peer.expects(ACK, seq=1, length=1_000, by=peer.dialogue.now + 61 * SECOND)
+    peer.waits(peer.dialogue.now + 61 * SECOND)
+    assert user.hears(Aborted) == Aborted(user.connection, "timed out")
+
+
+@pytest.mark.clause("R9293-3.8.3-02")
+def test_answers_without_acknowledgment() -> None:
+    """In an open window what is never acknowledged is given up, whatever the peer says else."""
+    user, peer = established(rtt=RTT, window=10_000, retransmissions=5, report_trouble=False)
+    user.writes(bytes(1_000))
+    for _ in range(5):
+        peer.expects(ACK, seq=1, length=1_000, by=peer.dialogue.now + 61 * SECOND)
+        peer.acked = 1
+        peer.sends(ACK, ack=1, window=10_000)
+    peer.waits(peer.dialogue.now + 61 * SECOND)
+    assert user.hears(Aborted) == Aborted(user.connection, "timed out")
 
 
 @pytest.mark.clause("R9293-3.8.6-02", "R9293-3.8.6.1-01", "R9293-3.8.6.1-03", "R9293-3.8.6.1-04")
@@ -124,6 +169,21 @@ def test_silly_window() -> None:
     peer.expects(ACK, length=1_460)
 
 
+@pytest.mark.clause("R9293-3.8.6.2.1-01")
+def test_silly_window_that_stays() -> None:
+    """A window that stays small, with nothing out, is used as it is after one RTO: no deadlock."""
+    user, peer = established(rtt=RTT, window=2_920)
+    user.writes(bytes(10_000))
+    assert sum(one.text_length for one in peer.skips()) == 2_920
+    peer.sends(ACK, window=1_000)
+    for _ in range(3):
+        heard = peer.dialogue.now
+        peer.expects(ACK, length=1_000, by=heard + SECOND)
+        assert peer.heard_at - heard >= 100 * MILLISECOND
+        peer.sends(ACK, window=1_000)
+    peer.expects_nothing()
+
+
 def test_small_window() -> None:
     """A peer whose whole window is small is served in halves of it, at least."""
     user, peer = established(window=100)
@@ -156,6 +216,34 @@ def test_nagle() -> None:
     peer.expects_nothing()
     peer.sends(ACK)
     peer.expects(ACK, text=b"ello")
+
+
+@pytest.mark.clause("R9293-3.7.4-02", "R9293-3.8.6.2.1-01")
+def test_nagle_in_a_small_window() -> None:
+    """Half of the peer's window is much only where more waits: less than a segment waits as ever."""
+    user, peer = established(rtt=RTT, window=1_000)
+    user.writes(bytes(100))
+    peer.expects(ACK, length=100)
+    user.writes(bytes(600))
+    peer.expects_nothing()
+    peer.sends(ACK)
+    peer.expects(ACK, length=600)
+
+
+@pytest.mark.clause("R9293-3.7.4-01")
+def test_nagle_off_and_on() -> None:
+    """The application may change its mind about one connection; the other one keeps to it."""
+    user, peer = established(rtt=RTT)
+    user.writes(b"h")
+    peer.expects(ACK, text=b"h")
+    user.host.tune(user.connection, peer.dialogue.now, nagle=False)
+    user.writes(b"e")
+    peer.expects(ACK, text=b"e")
+    user.host.tune(user.connection, peer.dialogue.now, nagle=True)
+    user.writes(b"y")
+    peer.expects_nothing()
+    peer.sends(ACK)
+    peer.expects(ACK, text=b"y")
 
 
 @pytest.mark.clause("R9293-3.7.4-01")
@@ -275,6 +363,47 @@ def test_silly_window_of_our_own() -> None:
     user.reads(limit=7_300)
     one = peer.expects(ACK)
     assert one.window >= 1_460
+
+
+def read_window(peer: Peer) -> int:
+    """The window of an ACK that the peer asks for by text that came before."""
+    peer.sends(ACK, text=b"old", seq=-2)
+    return peer.expects(ACK).window
+
+
+@pytest.mark.clause("R9293-3.8.6.2.2-01")
+@pytest.mark.parametrize(("buffer", "worthy", "news"), [(14_600, 1_500, 2_920), (2_000, 1_000, 1_000)])
+def test_steps_of_our_window(buffer: int, worthy: int, news: int) -> None:
+    """The edge stays until a packet's worth, or half the buffer, is free; two are told unasked."""
+    user, peer = established(receive_buffer=buffer)
+    for start in range(0, buffer, 1_000):
+        peer.sends(ACK, text=bytes(min(1_000, buffer - start)))
+    peer.waits(SECOND)
+    assert peer.skips()[-1].window == 0
+    user.reads(limit=worthy - 1)
+    peer.expects_nothing()
+    assert read_window(peer) == 0
+    user.reads(limit=1)
+    if worthy < news:
+        peer.expects_nothing()
+        assert read_window(peer) == worthy
+        user.reads(limit=news - 1)
+        peer.expects_nothing()
+        user.reads(limit=1)
+    assert peer.expects(ACK).window >= news
+
+
+@pytest.mark.clause("R9293-3.8.6.2.2-01")
+def test_a_wide_window_needs_no_news() -> None:
+    """Who may still send much is told of room when it sends, and by no ACK for the room alone."""
+    user, peer = established(receive_buffer=58_400)
+    for _ in range(4):
+        peer.sends(ACK, text=bytes(1_460))
+    assert peer.skips()[-1].window == 58_400 - 4 * 1_460
+    assert len(user.reads()) == 4 * 1_460
+    peer.expects_nothing()
+    peer.sends(ACK, text=bytes(1_460))
+    peer.expects(ACK, window=58_400 - 1_460, by=SECOND)
 
 
 @pytest.mark.clause("R7323-2.4-01")
