@@ -33,6 +33,7 @@ ICMP_TOO_BIG: Final = (3, 4)
 ICMPV6_TOO_BIG: Final = (2, 0)
 MOST_QUOTED: Final = {4: 548, 6: 1_232}  # octets of the packet that ICMP sends back: RFC 1812, RFC 4443
 PROTOCOL_TCP: Final = 6
+END_OF_OPTIONS, NO_OPERATION, MPTCP_OPTION = 0, 1, 30  # kinds of TCP options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Line:
     is_up           whether it carries anything
     alter           packets with text, by their number from 1 as they come by, in which one bit of the text is
                     changed, so that TCP's checksum still holds
+    refuse          subtypes of MPTCP's option whose packets are lost
     """
 
     rate: int = 0
@@ -66,11 +68,12 @@ class Line:
     icmp: bool = True
     is_up: bool = True
     alter: tuple[int, ...] = ()
+    refuse: tuple[int, ...] = ()
 
 
 COUNTS: Final = (
     "packets", "texts", "octets", "lost", "overflowed", "oversized", "reordered", "duplicated", "altered",
-    "waiting",
+    "refused", "longest", "waiting",
 )  # fmt: skip
 
 
@@ -99,6 +102,7 @@ class Way:
         line, counts, roll = self.line, self.counts, self._chance.random
         counts["packets"] += 1
         counts["octets"] += len(packet)
+        counts["longest"] = max(counts["longest"], len(packet))
         # drawn whatever happens: a change of one kind of misfortune leaves the others where they were
         lost, late, twice, jitter = roll(), roll(), roll(), roll()
         if not line.is_up or lost < line.loss:
@@ -106,6 +110,9 @@ class Way:
             return
         if line.mtu and len(packet) > line.mtu:
             self._refuse(packet)
+            return
+        if line.refuse and find_subtypes(packet) & set(line.refuse):
+            counts["refused"] += 1
             return
         start = find_text(packet)
         if start is not None:
@@ -208,15 +215,37 @@ def make_too_big(packet: bytes, mtu: int) -> bytes:
     return struct.pack("!IHBB", 6 << 28, len(icmp), 58, 64) + source + target + icmp
 
 
-def find_text(packet: bytes) -> int | None:
-    """Where the text of a TCP segment begins; None if it has none."""
+def find_segment(packet: bytes) -> tuple[int, int] | None:
+    """Where a TCP segment begins in a packet, and where its text would; None if there is none."""
     if len(packet) < 40:
         return None
     start, protocol = ((packet[0] & 15) * 4, packet[9]) if packet[0] >> 4 == 4 else (40, packet[6])
     if protocol != PROTOCOL_TCP or len(packet) < start + 20:
         return None
-    start += (packet[start + 12] >> 4) * 4
-    return start if start < len(packet) else None
+    return start, start + (packet[start + 12] >> 4) * 4
+
+
+def find_text(packet: bytes) -> int | None:
+    """Where the text of a TCP segment begins; None if it has none."""
+    segment = find_segment(packet)
+    return segment[1] if segment is not None and segment[1] < len(packet) else None
+
+
+def find_subtypes(packet: bytes) -> set[int]:
+    """The subtypes of the MPTCP options in a packet (RFC 8684 §3)."""
+    subtypes: set[int] = set()
+    segment = find_segment(packet)
+    at, end = (segment[0] + 20, min(segment[1], len(packet))) if segment is not None else (0, 0)
+    while at < end and packet[at] != END_OF_OPTIONS:
+        if packet[at] == NO_OPERATION:
+            at += 1
+            continue
+        if at + 2 >= end or packet[at + 1] < 2:
+            break
+        if packet[at] == MPTCP_OPTION:
+            subtypes.add(packet[at + 2] >> 4)
+        at += packet[at + 1]
+    return subtypes
 
 
 def falsify(packet: bytes, start: int) -> bytes:

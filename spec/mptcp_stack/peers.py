@@ -86,6 +86,7 @@ class Program:
         self.options: Final = options
         self.sent: Final = Count(options.hash)
         self.received: Final = Count(options.hash)
+        self.came: Final = threading.Event()  # the first octets did
         self.error: str | None = None
         self.started = self.finished = time.monotonic()
 
@@ -104,6 +105,8 @@ class Program:
         for chunk in chunks:
             handle.sendall(chunk)
             self.sent.add(chunk)
+            if self.options.in_turn and not self.came.wait(self.options.timeout):
+                raise TimeoutError
 
     def receive(self, handle: socket.socket, limit: int | None = None) -> Iterator[bytes]:
         """The chunks that come, to the end of the stream or to ``limit`` octets; slowly if asked."""
@@ -112,6 +115,7 @@ class Program:
             if not chunk:
                 return
             self.received.add(chunk)
+            self.came.set()
             yield chunk
             if self.options.pause:
                 time.sleep(self.options.pause)
@@ -312,6 +316,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--receive-buffer", type=int, default=0, help="octets of SO_RCVBUF")
     parser.add_argument("--backlog", type=int, default=16)
     parser.add_argument("--octets", type=int, default=1, help="how many to send")
+    parser.add_argument("--in-turn", action="store_true", help="exchange: wait for octets after the first")
     parser.add_argument("--seed", type=int, default=1, help="of what is sent by chance")
     parser.add_argument("--file", help="send this file instead")
     parser.add_argument("--seconds", type=float, default=0, help="send zeros for so long instead")

@@ -11,9 +11,12 @@ import pytest
 from mptcp.errors import Malformed
 from mptcp.values import Text
 from mptcp.wire import icmp, ip
+from mptcp.wire.addresses import AddAddrEcho, Prio
+from mptcp.wire.dss import DataAck, Dss
+from mptcp.wire.options import Option, Timestamps
 from mptcp.wire.segment import Segment, emit, parse
 from mptcp_stack.device import DeviceGone
-from mptcp_stack.forwarder import Line, Way, falsify, find_text, make_too_big
+from mptcp_stack.forwarder import Line, Way, falsify, find_subtypes, find_text, make_too_big
 from mptcp_stack.wire import Wire, make_device, make_ends
 
 ENDS = {4: ("10.0.0.1", "10.0.0.2"), 6: ("fd00::1", "fd00::2")}
@@ -58,10 +61,10 @@ def bench() -> Iterator[Bench]:
     bench.close()
 
 
-def make_packet(version: int, octets: bytes) -> bytes:
+def make_packet(version: int, octets: bytes, *options: Option) -> bytes:
     here, there = (ip_address(text).packed for text in ENDS[version])
     text = (Text(octets, 0, len(octets)),) if octets else ()
-    return emit(Segment(here, there, 1000, 80, 7, 0, 0x10, 99, 0, (), text)).octets()
+    return emit(Segment(here, there, 1000, 80, 7, 0, 0x10, 99, 0, options, text)).octets()
 
 
 def test_late_by_delay_and_rate(bench: Bench) -> None:
@@ -169,6 +172,27 @@ def test_falsified(version: int, length: int, bench: Bench) -> None:
     assert segment.text_length == length
     with pytest.raises(Malformed, match="checksum"):
         parse(packet[:start] + second[start:], ip.parse(packet))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_options_that_do_not_pass(version: int, bench: Bench) -> None:
+    """Packets with an option of MPTCP that the line refuses are lost; all others pass."""
+    signals = (Timestamps(1, 2), Dss(DataAck(5, True), None), Prio(True))
+    echo = make_packet(version, b"", AddAddrEcho(1, bytes(4), None))
+    others = [make_packet(version, b"text"), make_packet(version, b"text", *signals), b"no packet"]
+    bench.way.line = Line(refuse=(3,))
+    for one in (others[0], echo, *others[1:]):
+        bench.way.take(one, 0)
+    assert bench.pass_on(0) == others
+    assert (bench.way.counts["refused"], bench.way.counts["longest"]) == (1, max(map(len, [echo, *others])))
+    assert [find_subtypes(one) for one in (*others, echo)] == [set(), {2, 5}, set(), {3}]
+    head = find_text(make_packet(version, b"x", Prio(True)))
+    assert head is not None
+    for kind in (2, 30, 99):  # an option that is longer than its header, or than nothing
+        for length in (0, 1, 200):
+            damaged = bytearray(make_packet(version, b"", Prio(True)))
+            damaged[head - 4 : head - 2] = bytes((kind, length))
+            assert find_subtypes(bytes(damaged)) <= {5}
 
 
 def test_a_wire_between_two_processes() -> None:

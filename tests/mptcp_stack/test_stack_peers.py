@@ -54,6 +54,19 @@ def test_exchange_with_echo() -> None:
     assert finish(server)["received"] == 200_000
 
 
+def test_exchange_in_turn() -> None:
+    """After the first octets nothing is sent until something came; in silence that is an error."""
+    server, port = listen("receive", "--sleep", "0.2")
+    client = finish(start("exchange", "--in-turn", "--connect", "127.0.0.1", port, "--octets", "200000",
+                          "--timeout", "0.1"))  # fmt: skip
+    assert client["error"] == "ETIMEDOUT"
+    assert client["sent"] == finish(server)["received"] == 65_536
+    server, port = listen("echo")
+    client = finish(start("exchange", "--in-turn", "--connect", "127.0.0.1", port, "--octets", "200000"))
+    assert client["sent"] == client["received"] == 200_000
+    assert finish(server)["error"] is None
+
+
 def test_files(tmp_path: Path) -> None:
     """A file there into a file here, slowly."""
     (tmp_path / "one").write_bytes(b"abc" * 1000)

@@ -8,11 +8,12 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -21,11 +22,18 @@ from mptcp_stack.ladder import climb
 from mptcp_stack.ladder.rung import FELL, KERNEL, OK, SKIPPED, Result, Rung
 
 PATIENCE: Final = 30.0  # seconds for a rung beside those of its cases
-WIDE: Final = 150  # columns of a table that goes into a file
+WIDE: Final = 180  # columns of a table that goes into a file
 WIDTH: Final = 3  # rungs at once, where none wants to be alone
 COLOURS: Final = {OK: "green", FELL: "bold red", SKIPPED: "yellow"}
 TUN: Final = Path("/dev/net/tun")
 MPTCP: Final = Path("/proc/sys/net/mptcp/enabled")
+
+USUAL: Final = frozenset((
+    "RcvWndShared", "SndWndShared", "RcvWndConflict", "RcvWndConflictUpdate", "OFOQueue", "OFOQueueTail",
+    "OFOMerge", "DuplicateData", "WinProbe", "MPTCPRetrans", "NoDSSInWindow", "MPCapableSYNTX",
+    "MPCapableSYNACKRX", "MPCapableSYNRX", "MPCapableACKRX",
+))  # fmt: skip
+"""Counters that rise in any transfer: the table leaves them out where there are others."""
 
 Tell = Callable[[Result], None]
 
@@ -191,10 +199,13 @@ def draw(results: list[Result]) -> Table:
     table = Table(title=f"mptcp {mptcp.__version__} ({mptcp.build()}) and the kernel", title_justify="left")
     for heading, justify in (("rung", "left"), ("IP", "left"), ("we are", "left"), ("octets", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for heading in ("s", "Mbit/s", "sent again: we, octets", "kernel, segments"):
+    for heading in ("s", "Mbit/s", "again: ours, octets", "its, segments"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    table.add_column("the kernel counted, or why", overflow="fold")
+    table.add_column("the kernel counted; we noted; or why", overflow="fold")
+    deviates = any(result.deviations for result in results)
+    if deviates:
+        table.add_column("where the kernel deviates", overflow="fold")
     before = ""
     for result in results:
         if before and before != result.rung.partition("-")[0]:
@@ -211,15 +222,17 @@ def draw(results: list[Result]) -> Table:
             str(result.ours or ""),
             str(result.kernels or ""),
             f"[{colour}]{result.verdict}[/]",
-            result.words or spell(result.witness),
+            result.words or "; ".join(filter(None, (spell(result.witness), spell(result.noted)))),
+            *((escape(result.deviations),) if deviates else ()),
         )
     return table
 
 
-def spell(witness: Any) -> str:
+def spell(witness: Mapping[str, int]) -> str:
     """Counters in a line, without the prefixes that all have."""
     names = {name.removeprefix("TcpExt").removeprefix("MPTcpExt"): count for name, count in witness.items()}
-    return ", ".join(f"{name} {count}" for name, count in names.items())
+    telling = {name: count for name, count in names.items() if name not in USUAL}
+    return ", ".join(f"{name} {count}" for name, count in (telling or names).items())
 
 
 def conclude(results: list[Result], seconds: float) -> str:

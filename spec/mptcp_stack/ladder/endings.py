@@ -5,13 +5,12 @@ from functools import partial
 from typing import Final
 
 from mptcp_stack.ladder.ground import Ground, Talk, aside, require, together
-from mptcp_stack.ladder.rung import CLIENT
+from mptcp_stack.ladder.rung import CLIENT, FEW
 from mptcp_stack.ladder.transfers import swap
 from mptcp_stack.streams import open_connection
 
 PIECE: Final = 4_096  # octets per read of a slow reader
 PAUSE: Final = 0.002  # seconds between two of them
-FEW: Final = 1_000  # octets that fit into any window
 TO_US: Final = (0,)  # ways of a wire
 
 

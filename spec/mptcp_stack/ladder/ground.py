@@ -21,6 +21,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 SEED: Final = 2  # of what we send; the kernel's programs have another
 CHUNK: Final = 1 << 18  # octets per read
+MULTIPATH: Final = "MPTcpExt"  # the kernel's counters of MPTCP
 POLL: Final = 0.02  # seconds between two looks at something that comes when it comes
 
 
@@ -68,6 +69,8 @@ class Ground:
         self.anywhere = "0.0.0.0" if family == 4 else "::"  # where the kernel listens
         self.octets = 0
         self.resent = 0
+        self.deviations: Final[list[str]] = []
+        self.sha256: Final[list[str]] = []
         self.began = time.monotonic()
         self._peers: Final[list[Peer]] = []
         self._before: Final = lab.counters()
@@ -94,6 +97,11 @@ class Ground:
     def count(self, name: str) -> int:
         """By how much a counter of the kernel has risen."""
         return self.lab.counters().get(name, 0) - self._before.get(name, 0)
+
+    def deviate(self, words: str) -> None:
+        """The kernel was seen to do something that the RFC does not; said once."""
+        if words not in self.deviations:
+            self.deviations.append(words)
 
     # -- ours ---------------------------------------------------------------------------------------
 
@@ -142,7 +150,11 @@ class Ground:
 
     def noted(self, words: str) -> bool:
         """Whether the journal has a rule, or a change of state, in these words."""
-        return any(words in (note.rule, note.detail) for note in self.journal.notes)
+        return self.count_notes(words) > 0
+
+    def count_notes(self, words: str) -> int:
+        """How often it has."""
+        return sum(words in (note.rule, note.detail) for note in self.journal.notes)
 
     async def wait_until(self, holds: Callable[[], bool], words: str) -> None:
         """Wait until something holds; how long, the rung's own patience says."""
@@ -156,6 +168,9 @@ class Ground:
     def summarize(self, verdict: str, words: str = "") -> Result:
         """What came of it."""
         rung = self.rung
+        now = self.lab.counters()
+        risen = {name: count for name in now if (count := now[name] - self._before.get(name, 0)) > 0}
+        told = {*rung.rises, *rung.stays, *(name for name in risen if name.startswith(MULTIPATH))}
         return Result(
             rung.name,
             self.family,
@@ -166,7 +181,10 @@ class Ground:
             self.resent,
             self.count("TcpRetransSegs"),
             words,
-            {name: self.count(name) for name in (*rung.rises, *rung.stays) if self.count(name)},
+            {name: count for name, count in risen.items() if name in told},
+            {rule: self.count_notes(rule) for rule in rung.notes},
+            "; ".join(self.deviations),
+            tuple(self.sha256),
         )
 
     def check_counters(self) -> None:
@@ -175,6 +193,8 @@ class Ground:
             require(self.count(name) > 0, f"the kernel has not counted {name}")
         for name in self.rung.stays:
             require(self.count(name) == 0, f"the kernel counted {self.count(name)} {name}")
+        for rule in self.rung.notes:
+            require(self.noted(rule), f"our journal has no {rule}")
 
     def close(self) -> None:
         """End the programs that have not ended."""
@@ -217,10 +237,10 @@ class Talk:
             if not octets:
                 break
             self.received.update(octets)
+            self.ground.octets += len(octets)
             count += len(octets)
             if pause:
                 await asyncio.sleep(pause)
-        self.ground.octets += count
         return count
 
     async def close(self) -> None:
@@ -235,6 +255,7 @@ class Talk:
         wished = self.ground.stack.choices.multipath
         require(report["received_sha256"] == self.sent.hexdigest(), "what the kernel got is not what we sent")
         require(report["sent_sha256"] == self.received.hexdigest(), "what we got is not what the kernel sent")
+        self.ground.sha256.extend((self.sent.hexdigest(), self.received.hexdigest()))
         require(
             report["mptcp"] == wished, "the kernel fell back to TCP" if wished else "the kernel spoke MPTCP"
         )

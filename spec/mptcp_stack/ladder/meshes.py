@@ -4,18 +4,27 @@ What happens midway does so while both sides have octets to send: half of ours i
 kernel's is read, and the windows are smaller than what is left.
 """
 
+import asyncio
+import contextlib
 import dataclasses
+import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
+from mptcp_stack.ladder import transfers
 from mptcp_stack.ladder.endings import PAUSE, PIECE, hear_reset
-from mptcp_stack.ladder.ground import Ground, Talk, aside, choose_address, require, together
-from mptcp_stack.ladder.rung import SERVER
+from mptcp_stack.ladder.ground import POLL, Ground, Talk, aside, choose_address, require, together
+from mptcp_stack.ladder.rung import CLIENT, FEW, SERVER
 from mptcp_stack.ladder.transfers import swap
 
 ESTABLISHED: Final = "established"
-FEW: Final = 1_000  # octets
+JOINED: Final = ("rcv MP_JOIN on ACK", "rcv MP_JOIN on SYN/ACK")  # rules of the journal
+FAILED: Final = "join failed"
+CALLED: Final = "active OPEN"
+NOWHERE: Final = 9  # a path that is not there
+SIP: Final = 65_536  # octets read while we wait
+ADD_ADDR: Final = 3  # subtype
 PORT: Final = 8_443  # of addresses that are announced with one
 
 
@@ -34,6 +43,7 @@ class Endpoint:
 
 
 Midway = Callable[[Ground, Talk], Awaitable[None]]
+Before = Callable[[Ground], Awaitable[None]]
 
 
 async def mesh(
@@ -45,6 +55,7 @@ async def mesh(
     port: int = 0,
     limits: tuple[int, int] = (8, 8),
     subflows: int | dict[str, int] = 2,
+    before: Before | None = None,
     midway: Midway | None = None,
     one_way: bool = False,
 ) -> None:
@@ -54,10 +65,9 @@ async def mesh(
     those that are for backup. ``limits`` are the kernel's. ``one_way``: the kernel sends nothing.
     """
     prepare(ground, endpoints, signals, spares, port, limits)
-    octets = str(ground.rung.octets)
-    talk = await ground.open(
-        "receive" if one_way else "exchange", "--octets", octets, "--source", ground.kernel
-    )
+    if before is not None:
+        await before(ground)
+    talk = await begin(ground, one_way)
     wanted = subflows if isinstance(subflows, int) else subflows[ground.role]
     await wait_for(talk, wanted)
     if midway is None:
@@ -70,6 +80,22 @@ async def mesh(
         await talk.check()
     joined = ground.count("MPTcpExtMPJoinAckRx") + ground.count("MPTcpExtMPJoinSynAckRx")
     require(joined >= wanted - 1, f"the kernel counted {joined} joins")
+    noted = sum(ground.count_notes(rule) for rule in JOINED)
+    require(noted >= wanted - 1, f"our journal has {noted} joins")
+
+
+async def begin(ground: Ground, one_way: bool = False) -> Talk:
+    """A connection on which the kernel sends a little, and the rest when it hears of us.
+
+    Before that nobody is sure enough of the other to join [RFC 8684 §3.1]; and after all was sent the kernel
+    joins no more.
+    """
+    source = ("--source", ground.kernel)
+    if one_way:
+        talk = await ground.open("receive", *source)
+        await talk.send(FEW, end=False)
+        return talk
+    return await ground.open("exchange", "--octets", str(ground.rung.octets), "--in-turn", *source)
 
 
 def prepare(
@@ -97,7 +123,7 @@ def prepare(
 def add(ground: Ground, endpoint: Endpoint, number: int = 0) -> None:
     """One more endpoint of the kernel."""
     address = choose_address(endpoint.family or ground.family, endpoint.path, 1)
-    device = f"tun{endpoint.path}"
+    device = f"tun{endpoint.path}" if endpoint.path < NOWHERE else None
     ground.lab.add_endpoint(address, *endpoint.flags, number=number, port=endpoint.port, device=device)
 
 
@@ -111,6 +137,27 @@ async def wait_for(talk: Talk, count: int) -> None:
         await talk.ground.wait_until(holds, "")
     except Exception as error:
         require(False, f"{count_subflows(talk)} subflows where {count} were expected ({error})")
+
+
+async def fade(talk: Talk, count: int) -> None:
+    """Wait until so many are left, and read: a FIN stands behind the text before it."""
+
+    async def read() -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL):
+                    await talk.receive(SIP)
+            await asyncio.sleep(POLL)
+
+    reading = asyncio.create_task(read())
+    try:
+        await wait_for(talk, count)
+    finally:
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+    if talk.ground.count("TcpExtTCPAbortOnData"):
+        talk.ground.deviate("ends a subflow that works with RST [R8684-3.4.2-16]")
 
 
 def count_subflows(talk: Talk) -> int:
@@ -145,27 +192,35 @@ async def kernel_removes(ground: Ground, talk: Talk) -> None:
     """The kernel loses its second address: half of the subflows end."""
     before = count_subflows(talk)
     ground.lab.delete_endpoint(1)
-    await wait_for(talk, before // 2)
+    await fade(talk, before // 2)
+
+
+async def kernel_removes_first(ground: Ground, talk: Talk) -> None:
+    """The kernel loses the address of the first subflow."""
+    before = count_subflows(talk)
+    ground.lab.delete_endpoint(0, ground.kernel)
+    await fade(talk, before // 2)
 
 
 async def kernel_loses_all(ground: Ground, talk: Talk) -> None:
     """All endpoints of the kernel are flushed."""
     before = count_subflows(talk)
     ground.lab.flush_endpoints()
-    await wait_for(talk, before // 2)
+    await fade(talk, before // 2)
+    if not ground.count("MPTcpExtRmAddrTx"):
+        ground.deviate("tells nobody that an address has gone [R8684-3.4.2-01]")
 
 
 async def drop_second(ground: Ground, talk: Talk) -> None:
     """The second interface carries nothing any more."""
-    for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
-        ground.lab.run("iptables", "-w", "-A", chain, direction, "tun1", "-j", "DROP")
+    await silence(ground)
 
 
 async def kernel_adds_again(endpoint: Endpoint, less: int, more: int, ground: Ground, talk: Talk) -> None:
     """The kernel loses an address and gets it back with the same ID, twice."""
     for _ in range(2):
         ground.lab.delete_endpoint(1)
-        await wait_for(talk, less)
+        await fade(talk, less)
         add(ground, endpoint, number=1)
         await wait_for(talk, more)
 
@@ -202,12 +257,121 @@ async def spare(ground: Ground, talk: Talk) -> None:
     require(ground.count("MPTcpExtMPPrioTx") > 0, "the kernel sent no MP_PRIO")
 
 
-async def use_spare(ground: Ground, talk: Talk) -> None:
-    """The backup carries nothing, until the other path dies."""
+async def we_spare(ground: Ground, talk: Talk) -> None:
+    """We make our second address a backup, and take that back; the kernel hears of both."""
+    address = ground.stack.devices[1].addresses[0 if ground.family == 4 else 1]
+    for told, is_backup in ((1, True), (2, False)):
+        connection = talk.writer.transport.connection  # type: ignore[attr-defined]
+        ground.stack.host.set_backup(connection, address, is_backup, ground.stack.driver.now())
+        ground.stack.driver.wake()
+        await ground.wait_until(
+            lambda told=told: ground.count("MPTcpExtMPPrioRx") >= told,  # type: ignore[misc]
+            "the kernel was not told",
+        )
+
+
+async def use_spare(count: int, ground: Ground, talk: Talk) -> None:
+    """The backups carry nothing, until the other path dies."""
     spares = [one for one in talk.info.subflows if one.is_backup]
-    require(len(spares) == 1, f"{len(spares)} of our subflows are for backup")
-    require(spares[0].bytes_sent == 0, f"the backup carried {spares[0].bytes_sent} octets of ours")
+    require(len(spares) == count, f"{len(spares)} of our subflows are for backup")
+    carried = sum(one.bytes_sent for one in spares)
+    require(carried == 0, f"the backup carried {carried} octets of ours")
     await die(0, ground, talk)
+
+
+async def use_spares_of_kernel(ground: Ground, talk: Talk) -> None:
+    """Half of the subflows are for backup."""
+    await use_spare(count_subflows(talk) // 2, ground, talk)
+
+
+async def fail(ground: Ground, talk: Talk) -> None:
+    """A join of ours comes to nothing."""
+    await ground.wait_until(lambda: ground.noted(FAILED), "no join failed")
+    require(count_subflows(talk) >= 1, "the first subflow ended, too")
+
+
+async def fail_without_listener(ground: Ground, talk: Talk) -> None:
+    """We join what the kernel as client announces, and there nobody listens."""
+    await fail(ground, talk)
+    require(ground.count("MPTcpExtAddAddrTx") > 0, "the kernel announced nothing")
+    ground.deviate("its client announces an address and refuses the join to it [R8684-3.4.1-12]")
+
+
+async def find_room(ground: Ground, talk: Talk) -> None:
+    """ADD_ADDR with an IPv6 address, a port and an HMAC has 30 octets; timestamps leave as many."""
+    if ground.role == SERVER:
+        return  # the kernel has joined what we announced
+    await ground.wait_until(
+        lambda: ground.count("MPTcpExtAddAddrTxDrop") > 0 or count_subflows(talk) == 4,
+        "nothing was announced",
+    )
+    if count_subflows(talk) == 2:
+        ground.deviate("never announces an IPv6 address with a port beside timestamps [R8684-3.4.1-03]")
+
+
+async def try_in_vain(ground: Ground, talk: Talk) -> None:
+    """A join is tried and not answered."""
+    wish = "no join was tried"
+    if ground.role == CLIENT:
+        await ground.wait_until(lambda: ground.count_notes(CALLED) > 1, wish)
+    else:
+        await ground.wait_until(lambda: ground.count("MPTcpExtMPJoinSynTx") > 0, wish)
+
+
+async def hear_again(side: str, count: dict[str, int], ground: Ground, talk: Talk) -> None:
+    """What the server announces, or the echo of it, is lost twice, and sent again."""
+    way = find_way(side, ground)
+    await ground.wait_until(
+        lambda: sum(wire.counts()[way]["refused"] for wire in ground.wires) >= 2,
+        "what was lost was not sent again",
+    )
+    for wire in ground.wires:
+        await aside(partial(wire.change, (way,), refuse=()))
+    await wait_for(talk, count[ground.role])
+    echoed = "MPTcpExtEchoAdd" if ground.role == CLIENT else "MPTcpExtEchoAddTx"
+    await ground.wait_until(lambda: ground.count(echoed) > 0, f"the kernel has not counted {echoed}")
+
+
+# -- before it begins ------------------------------------------------------------------------------------
+
+
+async def silence(ground: Ground) -> None:
+    """The second interface carries nothing."""
+    for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
+        await block(ground, chain, direction, "DROP")
+
+
+async def refuse(words: str, ground: Ground) -> None:
+    """What comes by the second interface is refused."""
+    if ground.family == 6:
+        words = words.replace("icmp", "icmp6")
+    await block(ground, "INPUT", "-i", "REJECT", "--reject-with", words)
+
+
+async def block(ground: Ground, chain: str, direction: str, *target: str) -> None:
+    """A rule of the kernel's filter for TCP on the second interface."""
+    tables = "iptables" if ground.family == 4 else "ip6tables"
+    rule = ("-A", chain, direction, "tun1", "-p", "tcp", "-j", *target)
+    await aside(partial(ground.lab.run, tables, "-w", *rule))
+
+
+async def announce_nowhere(ground: Ground) -> None:
+    """The server, if it is we, announces an address that nobody has, too."""
+    if ground.role == SERVER:
+        family = socket.AF_INET if ground.family == 4 else socket.AF_INET6
+        address = socket.inet_pton(family, choose_address(ground.family, NOWHERE, 2))
+        ground.stack.host.add_address(address, ground.stack.driver.now(), False, True, 0)
+
+
+async def lose(side: str, ground: Ground) -> None:
+    """Announcements of the server, or their echoes, are lost on all wires."""
+    for wire in ground.wires:
+        await aside(partial(wire.change, (find_way(side, ground),), refuse=(ADD_ADDR,)))
+
+
+def find_way(side: str, ground: Ground) -> int:
+    """The way by which one side sends: 0 leads to us."""
+    return 0 if (side == SERVER) == (ground.role == CLIENT) else 1
 
 
 # -- others ---------------------------------------------------------------------------------------------
@@ -226,6 +390,15 @@ async def fast_close(ground: Ground) -> None:
     require(ground.count("MPTcpExtMPFastcloseRx") > 0, "the kernel got no MP_FASTCLOSE")
 
 
+async def crowd(ground: Ground, *, size: int) -> None:
+    """Many connections at once, of which those that last long enough have a second subflow."""
+    prepare(ground, (Endpoint(1, ("subflow",), role=SERVER),), (), (), 0, (8, 8))
+    await transfers.crowd(ground, size)
+    joined = ground.count("MPTcpExtMPJoinAckRx") + ground.count("MPTcpExtMPJoinSynAckRx")
+    require(joined > 0, "the kernel counted no join")
+    require(any(ground.noted(rule) for rule in JOINED), "our journal has no join")
+
+
 async def corrupt(
     ground: Ground, *, way: int, endpoints: tuple[Endpoint, ...] = (), subflows: int = 1
 ) -> None:
@@ -235,8 +408,7 @@ async def corrupt(
     the subflow ends and all arrives by the other.
     """
     prepare(ground, endpoints, (), (), 0, (8, 8))
-    octets = str(ground.rung.octets)
-    talk = await ground.open("exchange", "--octets", octets, "--source", ground.kernel)
+    talk = await begin(ground)
     await wait_for(talk, subflows)
     seen = ground.wires[0].counts()[way]["texts"]
     await aside(partial(ground.wires[0].change, (way,), alter=(seen + 20,)))
@@ -250,7 +422,27 @@ async def corrupt(
         return
     report = await ground.wait_report(talk.peer)
     require(report["received"] == report["sent"] == ground.rung.octets, "not all has arrived")
+    intact = (
+        report["received_sha256"] == talk.sent.hexdigest(),
+        report["sent_sha256"] == talk.received.hexdigest(),
+    )
+    require(intact == (way == 0, way == 1), "what was changed was not delivered, or something else was, too")
     require(not talk.info.multipath, "we did not fall back")
+    if ground.wires[0].counts()[0]["longest"] > ground.stack.choices.mtu:
+        ground.deviate("its infinite mapping makes packets longer than our MSS allows [R9293-3.7.1-02]")
+
+
+async def slow_kernel(ground: Ground) -> None:
+    """We send over two subflows, and the kernel's program reads slowly from a small buffer."""
+    prepare(ground, (Endpoint(1, ("subflow",), role=SERVER),), (), (), 0, (8, 8))
+    slowness = ("--receive-buffer", "16384", "--chunk", str(PIECE), "--pause", str(PAUSE))
+    talk = await ground.open("receive", *slowness, "--source", ground.kernel)
+    await talk.send(FEW, end=False)
+    await wait_for(talk, 2)
+    await talk.send(ground.rung.octets)
+    require(await talk.receive() == 0, "octets came from nowhere")
+    await talk.close()
+    await talk.check()
 
 
 async def slow(ground: Ground) -> None:

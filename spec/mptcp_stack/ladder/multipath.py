@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from mptcp.choices import ACCEPT, REQUIRE
 from mptcp_stack.forwarder import Line
-from mptcp_stack.ladder import meshes, transfers
-from mptcp_stack.ladder.meshes import Endpoint, Midway, mesh
+from mptcp_stack.ladder import meshes
+from mptcp_stack.ladder.meshes import FAILED, NOWHERE, Endpoint, Midway, mesh
 from mptcp_stack.ladder.rung import CLIENT, SERVER, Rung
 
 MILLION: Final = 1_000_000
@@ -15,6 +15,7 @@ SMALL: Final = {"multipath": True, "receive_buffer": MILLION, "send_buffer": MIL
 MIDWAY: Final = 8 * MILLION
 PATH: Final = Line(rate=50 * MILLION, delay=5_000)
 SLOWER: Final = Line(rate=20 * MILLION, delay=15_000)
+PERFECT: Final = Line()
 CHECKED: Final = {"net.mptcp.checksum_enabled": 1}
 
 QUIET: Final = (
@@ -72,6 +73,29 @@ RUNGS: Final = (
         choices={"multipath": True, "subflows": 1},
         subflows=1,
     ),
+    *(
+        build(
+            f"errors-{name}",
+            f"the client's second address joins and {about}",
+            before=partial(meshes.refuse, words),
+            subflows=1,
+            midway=meshes.fail,
+            roles=(CLIENT,),
+            notes=(FAILED,),
+        )
+        for name, words, about in (
+            ("refused", "tcp-reset", "is refused"),
+            ("unreachable", "icmp-port-unreachable", "ICMP says that it cannot be reached"),
+        )
+    ),
+    build(
+        "errors-silent",
+        "the client's second address joins and nobody answers",
+        endpoints=(JOIN,),
+        before=meshes.silence,
+        subflows=1,
+        midway=meshes.try_in_vain,
+    ),
     build(
         "signal-server",
         "the server announces its second address, the client joins it",
@@ -80,13 +104,57 @@ RUNGS: Final = (
         subflows={CLIENT: 4, SERVER: 2},
     ),
     build(
+        "signal-client",
+        "the client announces its second address, where it does not listen",
+        endpoints=(Endpoint(1, ("signal",), role=SERVER),),
+        subflows=1,
+        midway=meshes.fail_without_listener,
+        roles=(SERVER,),
+        notes=(FAILED,),
+    ),
+    build(
+        "signal-nowhere",
+        "the server announces an address that nobody has, too",
+        endpoints=(Endpoint(NOWHERE, ("signal",), role=CLIENT), SIGNAL),
+        signals=(1,),
+        before=meshes.announce_nowhere,
+        subflows={CLIENT: 4, SERVER: 2},
+    ),
+    *(
+        build(
+            f"timeout-{name}",
+            f"{about} is lost twice, and sent again",
+            paths=0,
+            lines=(PERFECT, PERFECT),
+            endpoints=(SIGNAL,),
+            signals=(1,),
+            before=partial(meshes.lose, side),
+            subflows=first,
+            midway=partial(meshes.hear_again, side, {CLIENT: 4, SERVER: 2}),
+        )
+        for name, about, side, first in (
+            ("announcement", "what the server announces", SERVER, {CLIENT: 2, SERVER: 1}),
+            ("echo", "the echo of what the server announces", CLIENT, {CLIENT: 4, SERVER: 2}),
+        )
+    ),
+    build(
         "ports",
         "the server announces its second address with a port",
         endpoints=(Endpoint(1, ("signal",), port=meshes.PORT, role=CLIENT),),
         signals=(1,),
         port=meshes.PORT,
         subflows={CLIENT: 4, SERVER: 2},
-        families=(4,),  # with timestamps the option for IPv6 and a port does not fit, here and there
+        families=(4,),
+    ),
+    build(
+        "ports-6",
+        "the same with IPv6, where timestamps leave just enough room",
+        endpoints=(Endpoint(1, ("signal",), port=meshes.PORT, role=CLIENT),),
+        signals=(1,),
+        port=meshes.PORT,
+        subflows=2,
+        midway=meshes.find_room,
+        families=(6,),
     ),
     build(
         "mixed",
@@ -145,11 +213,26 @@ RUNGS: Final = (
         roles=(CLIENT,),
     ),
     build(
+        "remove-kernel-id0",
+        "the kernel loses the address of the first subflow midway",
+        endpoints=(JOIN, SIGNAL),
+        subflows={CLIENT: 4, SERVER: 2},
+        midway=meshes.kernel_removes_first,
+    ),
+    build(
         "endpoint-again",
         "the kernel loses its second address and gets it back, twice, with the same ID",
         endpoints=(JOIN,),
         midway=partial(meshes.kernel_adds_again, Endpoint(1, ("subflow",)), 1, 2),
         roles=(SERVER,),
+    ),
+    build(
+        "endpoint-again-signal",
+        "the same with an address that it announces",
+        endpoints=(SIGNAL,),
+        subflows=4,
+        midway=partial(meshes.kernel_adds_again, Endpoint(1, ("signal",)), 2, 4),
+        roles=(CLIENT,),
     ),
     build(
         "backup-kernel",
@@ -164,7 +247,25 @@ RUNGS: Final = (
         paths=0,
         lines=(PATH, PATH),
         spares=(1,),
-        midway=meshes.use_spare,
+        midway=partial(meshes.use_spare, 1),
+        roles=(CLIENT,),
+    ),
+    build(
+        "backup-used-kernel",
+        "the kernel's second address is for backup, and used when the first path dies",
+        paths=0,
+        lines=(PATH, PATH),
+        endpoints=(
+            Endpoint(1, ("subflow", "backup"), role=SERVER),
+            Endpoint(1, ("signal", "backup"), role=CLIENT),
+        ),
+        subflows={CLIENT: 4, SERVER: 2},
+        midway=meshes.use_spares_of_kernel,
+    ),
+    build(
+        "backup-ours",
+        "we say that our second address is for backup, and take it back",
+        midway=meshes.we_spare,
         roles=(CLIENT,),
     ),
     *(
@@ -200,6 +301,15 @@ RUNGS: Final = (
         endpoints=(JOIN,),
         sysctls={"net.ipv4.tcp_syncookies": 2},
         choices={"multipath": True, "backlog": 0},
+    ),
+    build(
+        "cookies-signal",
+        "SYN cookies on the server, which announces its second address",
+        endpoints=(SIGNAL,),
+        signals=(1,),
+        sysctls={"net.ipv4.tcp_syncookies": 2},
+        choices={"multipath": True, "backlog": 0},
+        subflows={CLIENT: 4, SERVER: 2},
     ),
     *(
         build(
@@ -244,25 +354,32 @@ RUNGS: Final = (
             paths=0,
             lines=(PATH, PATH)[:subflows],
             sysctls=CHECKED,
-            choices={"multipath": True, "checksum": REQUIRE},
+            # the kernel's infinite mapping has to fit into its own interface, and is too long for ours
+            choices={"multipath": True, "checksum": REQUIRE, "mtu": 1_400},
+            notes=("checksum failure" if way == 0 else "MP_FAIL received",) if way + subflows < 3 else (),
             stays=("TcpInErrs",),
         )
         for way in (0, 1)
         for subflows in (1, 2)
     ),
     build(
-        "slow-readers",
+        "slow-kernel",
+        "the kernel reads slowly, over two subflows",
+        meshes.slow_kernel,
+        octets=MILLION // 2,
+    ),
+    build(
+        "slow-ours",
         "we read slowly, over two subflows",
         meshes.slow,
-        endpoints=(JOIN,),
         octets=MILLION // 2,
         choices={"multipath": True, "receive_buffer": 65_536},
     ),
     build(
         "crowd-100",
-        "100 connections at once, each with all the subflows it can have",
-        partial(transfers.crowd, size=100),
-        octets=20_000,
+        "100 connections at once, with a second subflow where there is time for it",
+        partial(meshes.crowd, size=100),
+        octets=100_000,
         alone=True,
     ),
     build(

@@ -15,6 +15,8 @@ OK: Final = "ok"
 FELL: Final = "fell"
 SKIPPED: Final = "skipped"
 
+FEW: Final = 1_000  # octets that fit into any window
+
 Runner = Callable[[Any], Awaitable[None]]
 """What is done on a ``Ground``; raises Fell."""
 
@@ -40,6 +42,7 @@ class Rung:
     roles       ours
     rises       counters of the kernel that must rise, or nothing was tried
     stays       counters that must not
+    notes       rules that our journal must have noted
     seconds     after which it has fallen
     alone       whether it wants the machine for itself
     """
@@ -57,6 +60,7 @@ class Rung:
     roles: tuple[str, ...] = ROLES
     rises: tuple[str, ...] = ()
     stays: tuple[str, ...] = ("TcpInErrs",)
+    notes: tuple[str, ...] = ()
     seconds: float = 60
     alone: bool = False
 
@@ -73,7 +77,10 @@ class Result:
     ours         octets that we sent again
     kernels      segments that the kernel sent again
     words        why it fell or was skipped, or what else is to be said
-    witness      the kernel's counters that matter
+    witness      the kernel's counters that matter: those of MPTCP that rose, and those of the rung
+    noted        how often our journal noted the rules of the rung
+    deviations   what the kernel was seen to do that the RFC does not, and the clause
+    sha256       of what we sent and received, of each connection: the kernel's program has the same
     """
 
     rung: str
@@ -86,3 +93,6 @@ class Result:
     kernels: int = 0
     words: str = ""
     witness: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    noted: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    deviations: str = ""
+    sha256: tuple[str, ...] = ()
