@@ -218,6 +218,7 @@ class Driver:
 
     def plug(self, device: Device) -> None:
         """One more device; the host is told of its addresses by whoever knows what they are for."""
+        self.lost = None
         self._queues[device] = deque()
         for address in device.addresses:
             self._routes.setdefault(address, device)

@@ -15,9 +15,6 @@ from mptcp.choices import Choices
 from mptcp_stack.device import Device
 from mptcp_stack.stack import Stack
 
-LEFT = ("10.0.0.1", "fd00::1")
-RIGHT = ("10.0.0.2", "fd00::2")
-
 
 class Jumping(selectors.DefaultSelector):
     """Instead of waiting, moves ``now`` to the moment that was to be waited for."""
@@ -59,14 +56,18 @@ def run() -> Run:
     return run_on_jumping_loop
 
 
-def join_devices(buffer: int = 1 << 20) -> tuple[Device, Device]:
-    """Two devices that are each other's cable."""
+def join_devices(buffer: int = 1 << 20, number: int = 0) -> tuple[Device, Device]:
+    """Two devices that are each other's cable: 10.0.N.1 and fd00:N::1, .2 and ::2."""
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in ends:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
     left, right = (
-        Device(end.detach(), name, tuple(ip_address(text).packed for text in addresses))
-        for end, name, addresses in zip(ends, ("left", "right"), (LEFT, RIGHT), strict=True)
+        Device(
+            end.detach(),
+            name if not number else f"{name}{number}",
+            (ip_address(f"10.0.{number}.{host}").packed, ip_address(f"fd00:{number:x}::{host}").packed),
+        )
+        for end, name, host in zip(ends, ("left", "right"), (1, 2), strict=True)
     )
     return left, right
 
