@@ -9,12 +9,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 EXTRAS := stack model prove dev
+PYTCP := PyTCP==3.0.9 PyTCP-net_addr==3.0.9 PyTCP-net_proto==3.0.9
 
 # The packages come from .venv or from pytest's own path, never from what the caller's shell had in mind.
 unexport PYTHONPATH
 export MYPY_CACHE_DIR := build/mypy
 
-.PHONY: help demo test ladder prove fuzz lint bench docs install clean distclean
+.PHONY: help demo test ladder prove fuzz lint bench peers docs install clean distclean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -56,6 +57,12 @@ lint: .venv/tools ## ruff and mypy --strict
 
 bench: install ## print how fast it is, beside others in the same run (ARGS="tun idle --json FILE" picks some)
 	@$(BIN)/python tests/bench $(ARGS)
+
+peers: .venv/tools ## fetch what `make bench` is compared with, as far as it can be had
+	@$(PIP) install $$($(BIN)/python .ci/requirements.py bench) || echo "mptcp: no aioquic"
+	@$(PIP) install --target build/peers/pytcp --upgrade --no-compile --no-deps --ignore-requires-python \
+	    $(PYTCP) || echo "mptcp: no PyTCP"
+	@command -v slirp4netns >/dev/null || echo "mptcp: no slirp4netns (Debian: apt install slirp4netns)"
 
 docs: .venv/tools ## write the pages to build/docs
 	@$(PIP) install $$($(BIN)/python .ci/requirements.py docs)
