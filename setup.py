@@ -1,4 +1,4 @@
-"""The compiled build: mypyc over spec/mptcp. All else about the distribution is in pyproject.toml.
+"""The compiled build: mypyc over the protocol and the reader of captures. The rest is in pyproject.toml.
 
 Without a C compiler or without Python's headers the distribution is built all the same, to run its
 interpreted sources, and one line says so. MPTCP_PURE=1 asks for that.
@@ -20,16 +20,21 @@ from setuptools.command.build_ext import build_ext
 BUILD = Path("build")  # whatever is made on the way lands here
 BUILD.mkdir(exist_ok=True)
 
-# Modules of spec/mptcp that are not compiled, and why.
+FOLDERS = ("spec/mptcp", "model/mptcp_model/decoding")
+"""What is compiled, into one library: calls between its modules are calls of C."""
+
+# Modules of these folders that are not compiled, and why.
 INTERPRETED = {
     "__init__.py": "a package's docstring, or the build switch, which runs before any extension loads",
     "native.py": "stands in, at run time, for a decorator that only the compiler reads",
+    "lines.py": "writes for people, who read no faster",
 }
 
 
 def find_sources() -> list[str]:
-    """Every module of spec/mptcp that is compiled, as a path below this folder."""
-    return [str(path) for path in sorted(Path("spec/mptcp").rglob("*.py")) if path.name not in INTERPRETED]
+    """Every module that is compiled, as a path below this folder."""
+    found = [path for folder in FOLDERS for path in sorted(Path(folder).rglob("*.py"))]
+    return [str(path) for path in found if path.name not in INTERPRETED]
 
 
 def find_obstacle() -> str | None:

@@ -7,21 +7,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mptcp.errors import Malformed, Refused
 from mptcp_model.decoding import objects
-from mptcp_model.decoding.captures import Damaged, read_frames
+from mptcp_model.decoding.captures import Damaged, Stream, read_frames
 from mptcp_model.decoding.conversation import Conversation, Reading
-from mptcp_model.decoding.lines import Lines, Paint
 from mptcp_model.decoding.octets import find_frame, find_segment, read_hexadecimal
 from mptcp_model.decoding.sights import Sight, look
+
+if TYPE_CHECKING:
+    from mptcp_model.decoding.lines import Lines
 
 LONG: Final = 8_000_000  # octets of a file for which a bar is shown
 PIPE_CLOSED: Final = 141  # exit status: 128 + SIGPIPE, as shells have it
@@ -90,95 +89,107 @@ class Telling:
     """Writes what is seen to standard output, as objects or as lines."""
 
     def __init__(self, as_json: bool, count: int | None, connection: int | None) -> None:
-        self._as_json: Final = as_json
-        self._count: Final = count
+        self._lines: Final = None if as_json else make_lines()
         self._connection: Final = connection
-        self._lines: Final = Lines(Paint(Console()))
-        self._tell: Final[Callable[[Sight], str]] = objects.tell if as_json else self._lines.tell
-        self._told: Final[list[str]] = []
+        self._left = count  # segments that are still wanted; None if all are
 
     def tell_capture(self, stream: BufferedReader, name: str, size: int) -> None:
         """The segments of a capture of ``size`` octets, 0 if nobody knows."""
         conversation = Conversation()
         damage: Damaged | None = None
-        with self.watch(stream, size) as watched:
-            try:
-                tell, keep = self._tell, self._told.append
-                for sight in self.select(look(read_frames(watched), conversation)):
-                    keep(tell(sight))
-            except Damaged as damaged:
-                damage = damaged
-            if not self._as_json and (damage is None or self._lines.segments):
-                self._told.append(self._lines.conclude(conversation.connections))
-            self.flush()
+        try:
+            with watch(stream, size) as watched:
+                for sights in look(read_frames(watched), conversation):
+                    self.tell(self.select(sights))
+                    if self._left == 0:
+                        break
+        except Damaged as damaged:
+            damage = damaged
+        if self._lines is not None and (damage is None or self._lines.segments):
+            write(self._lines.conclude(conversation.connections))
         if damage is not None:
             raise Refused(f"{name} {damage}")
 
-    def select(self, sights: Iterator[Sight]) -> Iterator[Sight]:
+    def select(self, sights: list[Sight]) -> list[Sight]:
         """Those that were asked for."""
         if self._connection is not None:
-            sights = (one for one in sights if is_of(one, self._connection))
-        return sights if self._count is None else islice(sights, self._count)
+            sights = [one for one in sights if is_of(one, self._connection)]
+        if self._left is not None:
+            sights = sights[: self._left]
+            self._left -= len(sights)
+        return sights
+
+    def tell(self, sights: list[Sight]) -> None:
+        """All of them."""
+        if self._lines is None:
+            write(objects.tell_all(sights))
+        else:
+            write("".join([self._lines.tell(one) for one in sights]))
 
     def tell_octets(self, octets: bytes) -> None:
         """Octets that somebody typed."""
         conversation = Conversation()
         frame = find_frame(octets)
         if frame is not None:
-            sights = list(look([frame], conversation))
+            (sights,) = look([[frame]], conversation)
             if not sights:
                 raise Refused("these octets are a packet, but not of TCP")
-            if isinstance(sights[0][2], Malformed):
-                raise Refused(f"these octets are a packet that cannot be read: {sights[0][2]}")
-            self._told.append(self._tell(sights[0]))
+            if isinstance(sights[0].reading, Malformed):
+                raise Refused(f"these octets are a packet that cannot be read: {sights[0].reading}")
+            self.tell(sights)
         else:
             try:
                 segment = find_segment(octets)
             except Malformed as malformed:
                 raise Refused(f"these octets cannot be read: {malformed}") from None
             reading = conversation.read(conversation.find(segment), segment)
-            if self._as_json:
-                self._told.append(objects.tell_bare(reading))
-            else:
-                self._told.append(self._lines.tell_bare(reading))
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what was told."""
-        sys.stdout.buffer.write("".join(self._told).encode())
-        sys.stdout.buffer.flush()
-        self._told.clear()
-
-    @contextmanager
-    def watch(self, stream: BufferedReader, size: int) -> Iterator["Watched"]:
-        """The stream; before it is read on, what was told is written, and the bar of a long file moves on."""
-        wanted = size >= LONG and sys.stderr.isatty() and not sys.stdout.isatty()
-        columns = (TextColumn("decoding"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True, disable=not wanted) as progress:
-            task = progress.add_task("", total=size)
-
-            def pause() -> None:
-                self.flush()
-                if wanted:
-                    progress.update(task, completed=stream.tell())
-
-            yield Watched(stream, pause)
+            write(objects.tell_bare(reading) if self._lines is None else self._lines.tell_bare(reading))
 
 
-class Watched:
-    """A stream that lets somebody know before it is read, which may take long."""
+def make_lines() -> "Lines":
+    """Who tells in lines; what he needs takes longer to import than a short capture to read."""
+    from rich.console import Console
 
-    def __init__(self, stream: BufferedReader, pause: Callable[[], None]) -> None:
-        self._stream: Final = stream
-        self._pause: Final = pause
+    from mptcp_model.decoding.lines import Lines, Paint
 
-    def read1(self, size: int, /) -> bytes:
-        """At most ``size`` octets, none at the end."""
-        self._pause()
-        return self._stream.read1(size)
+    return Lines(Paint(Console()))
+
+
+def write(words: str) -> None:
+    """Write at once: whoever reads a pipe wants what is there."""
+    sys.stdout.buffer.write(words.encode())
+    sys.stdout.buffer.flush()
 
 
 def is_of(sight: Sight, connection: int) -> bool:
     """Whether it is a segment of that connection."""
-    reading = sight[2]
+    reading = sight.reading
     return isinstance(reading, Reading) and reading.place.subflow.connection.number == connection
+
+
+@contextmanager
+def watch(stream: BufferedReader, size: int) -> Iterator[Stream]:
+    """The stream; of a long file with a bar that moves on, where a person sees that and nothing else."""
+    if size < LONG or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield stream
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("decoding"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=size)
+        yield Watched(stream, lambda: progress.update(task, completed=stream.tell()))
+
+
+class Watched:
+    """A stream that lets somebody know before it is read."""
+
+    def __init__(self, stream: BufferedReader, tell: Callable[[], None]) -> None:
+        self._stream: Final = stream
+        self._tell: Final = tell
+
+    def read1(self, size: int, /) -> bytes:
+        """At most ``size`` octets, none at the end."""
+        self._tell()
+        return self._stream.read1(size)

@@ -35,7 +35,7 @@ from mptcp.wire.options import (
 )
 from mptcp.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Segment
 from mptcp_model.decoding.conversation import Conversation, Reading
-from mptcp_model.decoding.proofs import Facts
+from mptcp_model.decoding.proofs import Facts, Offsets
 from mptcp_model.decoding.records import End
 
 FLAG_NAMES: Final = (
@@ -79,7 +79,7 @@ class Scribe:
         if reading.acknowledgment is not None:
             words.append(f"ack {reading.acknowledgment}")
         words.append(f"win {segment.window}")
-        notes = {id(option): facts for option, facts, _ in reading.notes}
+        notes = {id(note.option): note.facts() for note in reading.notes}
         options = [spell(option, notes.get(id(option), {})) for option in segment.options]
         spelled = ", ".join(word for word in options if word)
         return " ".join(words) + (f" <{spelled}>" if spelled else "")
@@ -91,9 +91,9 @@ class Scribe:
 def get_numbers(reading: Reading) -> Numbers:
     """The numbers of a reading; a Data ACK as it is where the key was not seen."""
     data_ack: int | None = None
-    for option, facts, _ in reading.notes:
-        if isinstance(option, Dss) and option.ack is not None:
-            data_ack = get_offset(facts, "data_ack_offset", option.ack.number)
+    for note in reading.notes:
+        if isinstance(note, Offsets) and note.dss.ack is not None:
+            data_ack = note.dss.ack.number if note.ack is None else note.ack
     return Numbers(reading.sequence, reading.acknowledgment, reading.data, data_ack)
 
 

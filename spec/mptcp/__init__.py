@@ -16,13 +16,6 @@ from importlib.util import find_spec
 __version__ = "0.1.0"
 
 
-def _find_sources(path: str) -> FileFinder:
-    """A path hook: inside this package, only .py files are modules."""
-    if path != __path__[0] and not path.startswith(__path__[0] + os.sep):
-        raise ImportError("not in this package")
-    return FileFinder(path, (SourceFileLoader, [".py"]))
-
-
 def build() -> str:
     """Which build runs: "compiled" or "interpreted"."""
     spec = find_spec("mptcp.numbers")
@@ -30,7 +23,19 @@ def build() -> str:
     return "compiled" if origin.endswith(tuple(EXTENSION_SUFFIXES)) else "interpreted"
 
 
-if os.environ.get("MPTCP_PURE") == "1":
-    sys.path_hooks.insert(0, _find_sources)
-    for _path in [path for path in sys.path_importer_cache if path.startswith(__path__[0])]:
-        del sys.path_importer_cache[_path]
+def obey_switch(folder: str) -> None:
+    """With MPTCP_PURE=1, only .py files are modules inside the package in ``folder``."""
+    if os.environ.get("MPTCP_PURE") != "1":
+        return
+
+    def find_sources(path: str) -> FileFinder:
+        if path != folder and not path.startswith(folder + os.sep):
+            raise ImportError("not in this package")
+        return FileFinder(path, (SourceFileLoader, [".py"]))
+
+    sys.path_hooks.insert(0, find_sources)
+    for path in [path for path in sys.path_importer_cache if path.startswith(folder)]:
+        del sys.path_importer_cache[path]
+
+
+obey_switch(__path__[0])

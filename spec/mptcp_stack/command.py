@@ -27,7 +27,6 @@ EXTRAS = {  # by the module that is missing: which extra of pyproject.toml bring
     "typer": "stack",
     "rich": "stack",
     "pyroute2": "stack",
-    "dpkt": "model",
     "matplotlib": "model",
     "hypothesis": "prove",
     "z3": "prove",

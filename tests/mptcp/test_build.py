@@ -10,8 +10,12 @@ from importlib.machinery import EXTENSION_SUFFIXES
 import pytest
 
 import mptcp
+from mptcp_model import decoding
 
-REPORT = "import mptcp, mptcp.numbers as n; print(mptcp.build(), n.__file__.endswith('.py'), n.add(-1, 2))"
+REPORT = """
+import mptcp_model.decoding.sums as s, mptcp.numbers as n, mptcp
+print(mptcp.build(), n.__file__.endswith('.py'), s.__file__.endswith('.py'), n.add(-1, 2))
+"""
 
 
 def report(pure: str) -> list[str]:
@@ -25,8 +29,10 @@ def report(pure: str) -> list[str]:
 
 def find_modules() -> list[str]:
     """All modules that are compiled in a compiled build: packages are not, nor what setup.py leaves out."""
-    found = pkgutil.walk_packages(mptcp.__path__, "mptcp.")
-    return [module.name for module in found if not module.ispkg and module.name != "mptcp.native"]
+    found = [*pkgutil.walk_packages(mptcp.__path__, "mptcp.")]
+    found += pkgutil.iter_modules(decoding.__path__, "mptcp_model.decoding.")
+    names = {module.name for module in found if not module.ispkg}
+    return sorted(names - {"mptcp.native", "mptcp_model.decoding.lines"})
 
 
 @pytest.mark.parametrize("name", find_modules())
@@ -56,4 +62,4 @@ def test_switch_off() -> None:
 
 def test_switch_on() -> None:
     """MPTCP_PURE=1 runs the sources of any build, and they compute the same."""
-    assert report("1") == ["interpreted", "True", "1"]
+    assert report("1") == ["interpreted", "True", "True", "1"]

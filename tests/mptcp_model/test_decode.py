@@ -25,7 +25,7 @@ from mptcp_model.decoding.captures import Frame
 from mptcp_model.decoding.conversation import Conversation
 from mptcp_model.decoding.lines import Lines, Paint
 from mptcp_model.decoding.names import NAMES, spell_fields
-from mptcp_model.decoding.proofs import MULTIPATH, Facts
+from mptcp_model.decoding.proofs import MULTIPATH, Offsets
 from mptcp_model.decoding.sights import look
 
 TRACES = Path(__file__).parent.parent / "traces"
@@ -109,13 +109,10 @@ def test_hand_made_text(fault: str, offset: int | None, wide: bool, checksum: in
     ack = DataAck(0x00FF, wide) if which & 1 else None
     mapping = Mapping(0x0ABC, wide, 1, 2, checksum, wide) if which & 2 else None
     option = Dss(ack, mapping)
-    facts: Facts = {}
-    if ack is not None:
-        facts["data_ack_offset"] = offset
-    if mapping is not None:
-        facts["dsn_offset"] = offset
-    told = json.loads(objects.tell_dss(option, facts, fault))
-    assert told == spell_fields(option) | facts | ({"fault": fault} if fault else {})
+    note = Offsets(option, offset, offset, fault)
+    told = json.loads(objects.tell_dss(note))
+    assert told == spell_fields(option) | note.facts() | ({"fault": fault} if fault else {})
+    assert ("data_ack_offset" in told, "dsn_offset" in told) == (ack is not None, mapping is not None)
 
 
 CUT = b"\x45\0\0\x29" + bytes(5) + b"\x06" + bytes(11)  # 21 octets of an IPv4 packet of 41
@@ -141,7 +138,7 @@ EVERY: list[Option] = [
 @pytest.mark.parametrize("option", EVERY, ids=lambda option: type(option).__name__)
 def test_every_option(option: Option) -> None:
     """Each has its name and its fields, in JSON and in words."""
-    sight = next(iter(look([make_frame(option)], Conversation())))
+    ((sight,),) = look([[make_frame(option)]], Conversation())
     told = json.loads(objects.tell(sight))["options"][0]
     fields = json.loads(json.dumps(spell_fields(option)))
     if isinstance(option, EndOfList):
@@ -167,7 +164,7 @@ def test_every_option_has_a_name() -> None:
 
 def test_rare_things() -> None:
     """Urgent pointers and malformed packets have fields of their own; nanoseconds are kept."""
-    one, two = look([make_frame(flags=URG | ACK), (1, 101, CUT, 21)], Conversation())
+    ((one, two),) = look([[make_frame(flags=URG | ACK), (1, 101, CUT, 21)]], Conversation())
     told = json.loads(objects.tell(one))
     assert (told["urgent"], told["flags"]) == (6, ["ACK", "URG"])
     assert '"time":1.000000007,' in objects.tell(one)
@@ -196,7 +193,8 @@ def test_colours() -> None:
     frame = make_frame(JoinSyn(False, 1, 2, b"nonc"), flags=SYN)
     plain = Lines(Paint(Console(file=io.StringIO())))
     bright = Lines(Paint(Console(force_terminal=True, color_system="truecolor")))
-    words = [lines.tell(next(iter(look([frame], Conversation())))) for lines in (plain, bright)]
+    ((sight,),) = look([[frame]], Conversation())
+    words = [lines.tell(sight) for lines in (plain, bright)]
     assert "\x1b[" not in words[0] and "\x1b[1m" in words[1]
 
 

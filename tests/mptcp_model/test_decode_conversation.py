@@ -3,6 +3,7 @@
 import gc
 import json
 import subprocess
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,19 @@ SUBFLOWS = {  # of each connection, where it is not one of one
 
 def see(path: Path) -> list[Sight]:
     with path.open("rb") as stream:
-        return list(look(read_frames(stream), Conversation()))
+        return [*chain.from_iterable(look(read_frames(stream), Conversation()))]
 
 
 def find_faults(sights: list[Sight]) -> list[str]:
     """All sentences about what does not hold."""
     wrong: list[str] = []
-    for _, _, reading, faults in sights:
-        wrong += faults
+    for sight in sights:
+        wrong += sight.faults
+        reading = sight.reading
         if isinstance(reading, Malformed):
             wrong.append(str(reading))
         else:
-            wrong += [note[2] for note in reading.notes if note[2]]
+            wrong += [note.fault for note in reading.notes if note.fault]
             for one in reading.sums:
                 if not one.valid:
                     size, start = one.mapped.length, one.mapped.dsn
@@ -87,10 +89,10 @@ def test_all_faults_and_no_others(path: Path) -> None:
     """What a middlebox spoilt is found, everything else holds, and nothing is left unchecked."""
     sights = see(path)
     assert find_faults(sights) == WRONG.get(path.stem, [])
-    readings = [reading for _, _, reading, _ in sights if isinstance(reading, Reading)]
+    readings = [one.reading for one in sights if isinstance(one.reading, Reading)]
     assert len(readings) == len(sights) > 0
-    facts = [note[1]["valid"] for reading in readings for note in reading.notes if "valid" in note[1]]
-    assert None not in facts
+    facts = [note.facts() for reading in readings for note in reading.notes]
+    assert None not in [one["valid"] for one in facts if "valid" in one]
     connections = {reading.place.subflow.connection.number: reading for reading in readings}
     if path.stem in SUBFLOWS:
         found = [len(one.place.subflow.connection.subflows) for one in connections.values()]
@@ -192,7 +194,7 @@ def test_a_checksum_over_segments(spoilt: int) -> None:
     last = talk.say("A", ACK, 9, 1, dss, text=text[8:])
     assert (last.sums, last.data) == ([], 9)
     whole = talk.say("A", ACK, 2, 1, text=text[1:8])
-    assert [(tuple(one.mapped), one.valid) for one in whole.sums] == [((1, 1, 11), spoilt == 0)]
+    assert [(one.mapped.plain(), one.valid) for one in whole.sums] == [((1, 1, 11), spoilt == 0)]
     assert talk.say("A", ACK, 12, 1, make_dss(KEY_A, 12, 0, b"", spoilt, fin=True)).sums[0].valid == (
         not spoilt
     )
@@ -232,8 +234,8 @@ def test_proofs(option: Option, fault: str) -> None:
     talk = Talk()
     talk.open()
     (note,) = talk.say("A", ACK, 1, 1, option).notes
-    assert note[2].startswith(fault) and bool(note[2]) == bool(fault)
-    assert note[1].get("valid", not fault) == (not fault)
+    assert note.fault.startswith(fault) and bool(note.fault) == bool(fault)
+    assert note.facts().get("valid", not fault) == (not fault)
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -247,15 +249,15 @@ def test_joins(version: int) -> None:
     proof_a = compute_join_hmac(KEY_A, KEY_B, one, two, version)
     proof_b = compute_join_hmac(KEY_B, KEY_A, two, one, version)
     syn = talk.say("A", SYN, 0, 0, JoinSyn(False, 1, token, one), start=C)
-    assert (syn.place.subflow.number, syn.notes[0][1]) == (2, {"connection": 1, "valid": True})
+    assert (syn.place.subflow.number, syn.notes[0].facts()) == (2, {"connection": 1, "valid": True})
     answer = talk.say("B", SYN | ACK, 0, 1, JoinSynAck(False, 0, proof_b[:8], two), start=C)
     ack = talk.say("A", ACK, 1, 1, JoinAck(proof_a[:20]), start=C)
-    assert [one.notes[0][1]["valid"] for one in (answer, ack)] == [True, True]
+    assert [one.notes[0].facts()["valid"] for one in (answer, ack)] == [True, True]
     bad = talk.say("A", ACK, 1, 1, JoinAck(proof_b[:20]), start=C)
-    assert bad.notes[0][2] == f"the HMAC should be {proof_a[:20].hex()}"
+    assert bad.notes[0].fault == f"the HMAC should be {proof_a[:20].hex()}"
     talk.port += 1
     stranger = talk.say("A", SYN, 0, 0, JoinSyn(False, 1, token ^ 1, one), start=C)
-    assert stranger.notes[0][2] == "the token is of no connection seen here"
+    assert stranger.notes[0].fault == "the token is of no connection seen here"
     assert stranger.place.subflow.connection.number == 2
 
 
@@ -282,9 +284,9 @@ def test_options_of_version_0() -> None:
         make_frame(talk.make("B", SYN | ACK, 0, 1, CapableSynAck(0, 1, KEY_B))),
         make_frame(talk.make("A", ACK, 1, 1, AddAddrV0(3, C, None), PrioV0(True, 3))),
     ]
-    reading = list(look(frames, talk.conversation))[-1][2]
+    reading = [*chain.from_iterable(look([frames], talk.conversation))][-1].reading
     assert isinstance(reading, Reading)
-    assert [note[0] for note in reading.notes] == [AddAddrV0(3, C, None), PrioV0(True, 3)]
+    assert [note.option for note in reading.notes] == [AddAddrV0(3, C, None), PrioV0(True, 3)]
 
 
 def test_from_the_middle() -> None:
@@ -294,12 +296,12 @@ def test_from_the_middle() -> None:
         "A", ACK, 700, 900, Dss(DataAck(5, True), Mapping(9, True, 700, 3, 1, False)), text=b"abc"
     )
     assert (reading.sequence, reading.acknowledgment, reading.data) == (1, 1, None)
-    assert reading.notes[0][1] == {"data_ack_offset": None, "dsn_offset": None}
+    assert reading.notes[0].facts() == {"data_ack_offset": None, "dsn_offset": None}
     for option in (AddAddr(1, C, 80, bytes(8)), FastClose(KEY_B), JoinAck(bytes(20))):
         (note,) = talk.say("A", ACK, 703, 900, option).notes
-        assert (note[1], note[2]) == ({"valid": None}, "")
+        assert (note.facts(), note.fault) == ({"valid": None}, "")
     syn = talk.say("A", SYN, 0, 0, JoinSyn(False, 1, 7, b"nonc"), start=C)
-    assert syn.notes[0][1] == {"connection": None, "valid": None}
+    assert syn.notes[0].facts() == {"connection": None, "valid": None}
 
 
 def test_an_answer_comes_first() -> None:
@@ -369,17 +371,18 @@ def test_mappings_are_bounded() -> None:
 
 def look_at(octets: bytes, full: int | None = None) -> list[Sight]:
     """One packet, RAW."""
-    return list(look([(0, 101, octets, len(octets) if full is None else full)], Conversation()))
+    (sights,) = look([[(0, 101, octets, len(octets) if full is None else full)]], Conversation())
+    return sights
 
 
 def test_damaged_headers() -> None:
     """Wrong checksums are named and the segment is read all the same; one that a device fills in is told."""
     octets = segment.emit(Talk().make("A", ACK, 1, 1, text=b"hello")).octets()
-    assert look_at(octets)[0][3] == ()
-    assert look_at(octets[:-1] + b"\0")[0][3] == (TCP_SUM,)
-    assert look_at(octets[:8] + b"\x01" + octets[9:])[0][3] == ("wrong IPv4 header checksum",)
+    assert look_at(octets)[0].faults == ()
+    assert look_at(octets[:-1] + b"\0")[0].faults == (TCP_SUM,)
+    assert look_at(octets[:8] + b"\x01" + octets[9:])[0].faults == ("wrong IPv4 header checksum",)
     pending = segment.emit(Talk().make("A", ACK, 1, 1, text=b"hello"), segment_size=1_000).header + b"hello"
-    assert look_at(pending)[0][3] == (UNFINISHED,)
+    assert look_at(pending)[0].faults == (UNFINISHED,)
 
 
 def test_cut_by_the_capture() -> None:
@@ -390,11 +393,12 @@ def test_cut_by_the_capture() -> None:
         talk.make("A", ACK, 1, 1, make_dss(KEY_A, 1, 1, b"hello" * 9), text=b"hello" * 9)
     ).octets()
     frames = [(0, 101, octets[:80], len(octets))]
-    ((_, _, reading, faults),) = look(frames, talk.conversation)
+    ((sight,),) = look([frames], talk.conversation)
+    reading, faults = sight.reading, sight.faults
     assert isinstance(reading, Reading)
     assert (reading.segment.text_length, reading.data, reading.sums) == (45, 1, [])
     assert faults == (f"cut by the capture: 60 of {len(octets) - 20} octets are here",)
-    ((_, _, malformed, _),) = look_at(octets[:50], len(octets))
+    malformed = look_at(octets[:50], len(octets))[0].reading
     assert isinstance(malformed, Malformed) and "cut the TCP header" in malformed.reason
 
 
@@ -404,5 +408,5 @@ def test_what_is_no_tcp() -> None:
     udp = octets[:9] + b"\x11" + octets[10:]
     later = octets[:6] + b"\x00\x10" + octets[8:]
     assert look_at(udp) == look_at(later) == look_at(udp[:30], 40) == []
-    ((_, _, malformed, _),) = look_at(b"\x00" * 40)
+    malformed = look_at(b"\x00" * 40)[0].reading
     assert isinstance(malformed, Malformed)

@@ -9,17 +9,17 @@ closed after it. So memory follows how many connections are open at a time.
 """
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias, final
 
+from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64, compute_wire_64
-from mptcp.values import Address, Port, Text
+from mptcp.values import Address, Port, Text, Value
 from mptcp.wire.dss import Dss, Mapping
 from mptcp.wire.endings import Fail
 from mptcp.wire.handshake import CapableData, JoinSyn
-from mptcp.wire.options import NOP, Option, WindowScale
+from mptcp.wire.options import NOP, Option, Timestamps, WindowScale
 from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
-from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note, check, check_join
+from mptcp_model.decoding.proofs import MULTIPATH, Finding, Note, Offsets, check, check_join
 from mptcp_model.decoding.records import Connection, Direction, End, Host, Mapped, Subflow
 from mptcp_model.decoding.sums import Unfinished
 
@@ -37,23 +37,31 @@ FOREVER: Final = 1 << 62  # octets of the infinite mapping
 Way: TypeAlias = tuple[Address, Port, Address, Port]
 
 
-class Place(NamedTuple):
+@final
+@mypyc_attr(acyclic=True)
+class Place:
     """Where a segment belongs: the direction it goes, and the other one."""
 
-    subflow: Subflow
-    direction: Direction
-    other: Direction
+    def __init__(self, subflow: Subflow, direction: Direction, other: Direction) -> None:
+        self.subflow: Final = subflow
+        self.direction: Final = direction
+        self.other: Final = other
 
 
-class Sum(NamedTuple):
+@final
+class Sum(Value):
     """A mapping with a checksum, all of whose text was seen with this segment."""
 
-    mapped: Mapped
-    checksum: int
-    valid: bool
+    __match_args__ = ("mapped", "checksum", "valid")
+
+    def __init__(self, mapped: Mapped, checksum: int, valid: bool) -> None:
+        self.mapped: Final = mapped
+        self.checksum: Final = checksum
+        self.valid: Final = valid
 
 
-@dataclass(slots=True)
+@final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Reading:
     """A segment as this conversation makes it out. Offsets; None where it has none.
 
@@ -61,15 +69,26 @@ class Reading:
     their order; ``sums`` to the mappings that are whole now.
     """
 
-    segment: Segment
-    place: Place
-    sequence: int
-    acknowledgment: int | None
-    data: int | None
-    notes: list[Note]
-    sums: list[Sum]
+    def __init__(
+        self,
+        segment: Segment,
+        place: Place,
+        sequence: int,
+        acknowledgment: int | None,
+        data: int | None,
+        notes: list[Note],
+        sums: list[Sum],
+    ) -> None:
+        self.segment: Final = segment
+        self.place: Final = place
+        self.sequence: Final = sequence
+        self.acknowledgment: Final = acknowledgment
+        self.data: Final = data
+        self.notes: Final = notes
+        self.sums: Final = sums
 
 
+@final
 class Conversation:
     """All connections of a capture. ``connections`` and ``segments`` are how many there were."""
 
@@ -94,8 +113,14 @@ class Conversation:
         one = End(segment.source, segment.source_port)
         two = End(segment.destination, segment.destination_port)
         answers = segment.flags & (SYN | ACK) == SYN | ACK
-        join = next((option for option in segment.options if isinstance(option, JoinSyn)), None)
-        connection, receiver = self.tokens.get(join.token, (None, 1)) if join is not None else (None, 1)
+        joined, receiver = False, 1
+        connection: Connection | None = None
+        for option in segment.options:
+            if isinstance(option, JoinSyn):
+                joined = True
+                if option.token in self.tokens:
+                    connection, receiver = self.tokens[option.token]
+                break
         if connection is None:
             self.connections += 1
             connection = Connection(self.connections, (Host(), Host()))
@@ -104,9 +129,9 @@ class Conversation:
         theirs = Direction(connection.hosts[target], "AB"[target])
         number = len(connection.subflows) + 1
         if answers:
-            subflow = Subflow(number, connection, two, one, theirs, ours)
+            subflow = Subflow(number, connection, two, one, theirs, ours, False)
         else:
-            subflow = Subflow(number, connection, one, two, ours, theirs, join is not None)
+            subflow = Subflow(number, connection, one, two, ours, theirs, joined)
         connection.subflows.append(subflow)
         connection.kept += 1
         self.flows[(*two, *one)] = Place(subflow, theirs, ours)
@@ -145,7 +170,7 @@ class Conversation:
 
         ``whole``: its text is what was sent, and not filled up where the capture had cut it.
         """
-        _, direction, other = place
+        direction, other = place.direction, place.other
         flags = segment.flags
         if flags & (SYN | FIN | RST):
             self.turn(place, segment)
@@ -163,14 +188,13 @@ class Conversation:
                 other.highest = acknowledgment
             if flags & SYN:
                 other.early = max(0, acknowledgment - 1)
-        notes = []
+        notes: list[Note] = []
         for option in segment.options:
-            if option is NOP:
+            if option is NOP or isinstance(option, Timestamps):  # nearly all there are
                 continue
-            kind = type(option)
-            if kind is Dss:
-                notes.append(read_dss(place, option))  # type: ignore[arg-type]
-            elif kind in MULTIPATH:
+            if isinstance(option, Dss):
+                notes.append(read_dss(place, option))
+            elif type(option) in MULTIPATH:
                 notes.append(self.read_option(place, option))
         first = sequence + 1 if flags & SYN else sequence
         data = find_data(direction, first) if segment.text_length else None
@@ -181,7 +205,7 @@ class Conversation:
 
     def turn(self, place: Place, segment: Segment) -> None:
         """The beginning or an end of a direction."""
-        subflow, direction, other = place
+        direction, other = place.direction, place.other
         if segment.flags & SYN and not direction.begun:
             direction.begun, direction.isn, direction.highest = True, segment.sequence, 0
             for option in segment.options:
@@ -190,19 +214,19 @@ class Conversation:
         if segment.flags & FIN:
             direction.ended = True
         if segment.flags & RST or (direction.ended and other.ended):
-            self.close(subflow)
+            self.close(place.subflow)
 
     def read_option(self, place: Place, option: Option) -> Note:
         """An option of MPTCP that is no DSS: what it proves, and what is learnt from it."""
-        subflow, direction, other = place
-        connection = subflow.connection
+        direction, other = place.direction, place.other
+        connection = place.subflow.connection
         if isinstance(option, Fail):
-            return option, {"dsn_offset": count_data(other.host, option.dsn, True)}, ""
+            return Finding(option, {"dsn_offset": count_data(other.host, option.dsn, True)}, "")
         if isinstance(option, JoinSyn):
             known = self.tokens.get(option.token, (None, 0))[0]
             number = connection.number if known is connection else None
             return check_join(number, bool(self.tokens), direction, option)
-        note = check(subflow, direction, other, option)
+        note = check(place.subflow, direction, other, option)
         for number, host in enumerate(connection.hosts):
             if host.token is not None:
                 self.tokens[host.token] = (connection, number)
@@ -237,22 +261,23 @@ def is_plausible(host: Host, offset: int) -> bool:
 
 def read_dss(place: Place, option: Dss) -> Note:
     """A DSS: its numbers as offsets, and whether they can count from these IDSNs."""
-    subflow, direction, other = place
+    direction, host = place.direction, place.other.host
     ack, mapping = option.ack, option.mapping
-    facts: Facts = {}
+    ack_offset: int | None = None
+    offset: int | None = None
     fault = ""
     if ack is not None:
-        facts["data_ack_offset"] = offset = count_data(other.host, ack.number, ack.wide)
-        if offset is not None and not is_plausible(other.host, offset):
+        ack_offset = count_data(host, ack.number, ack.wide)
+        if ack_offset is not None and not is_plausible(host, ack_offset):
             fault = "the Data ACK does not count from the IDSN of the key"
     if mapping is not None:
-        facts["dsn_offset"] = offset = count_data(direction.host, mapping.dsn, mapping.wide)
+        offset = count_data(direction.host, mapping.dsn, mapping.wide)
         if offset is not None:
-            first = mapping.ssn == 1 and not subflow.joined and mapping.length > 0
+            first = mapping.ssn == 1 and not place.subflow.joined and mapping.length > 0
             if not is_plausible(direction.host, offset) or (first and offset != 1):
                 fault = "the DSN does not count from the IDSN of the key"
             keep(direction, mapping, offset)
-    return option, facts, fault
+    return Offsets(option, ack_offset, offset, fault)
 
 
 def keep(direction: Direction, mapping: Mapping, dsn: int) -> None:
@@ -261,22 +286,27 @@ def keep(direction: Direction, mapping: Mapping, dsn: int) -> None:
     size = length - 1 if mapping.fin else length
     ssn = compute_offset_32(-direction.early, relative, direction.highest)
     if size > 0 or length == 0:
-        covered = size if length else FOREVER
-        if not direction.mappings or direction.mappings[-1] != (ssn, dsn, covered):
-            direction.mappings.append(Mapped(ssn, dsn, covered))
+        direction.keep(Mapped(ssn, dsn, size if length else FOREVER))
     idsn = direction.host.idsn
     if checksum is not None and length > 0 and idsn is not None:
         one = Unfinished(ssn, size, compute_wire_64(idsn, dsn), dsn, relative, length, checksum)
-        if all(other.ssn != ssn or other.dsn != dsn for other in direction.unfinished):
-            direction.unfinished.append(one)
-            del direction.unfinished[:-KEPT_UNFINISHED]
+        for other in direction.unfinished:
+            if other.ssn == ssn and other.dsn == dsn:
+                return
+        direction.unfinished.append(one)
+        del direction.unfinished[:-KEPT_UNFINISHED]
 
 
 def find_data(direction: Direction, offset: int) -> int | None:
     """The data offset of the octet at ``offset`` of the subflow, by the latest mapping that has it."""
-    for ssn, dsn, length in reversed(direction.mappings):
-        if 0 <= offset - ssn < length:
-            return dsn + offset - ssn
+    mappings = direction.mappings
+    at = len(mappings) - 1
+    while at >= 0:
+        one = mappings[at]
+        within = offset - one.ssn
+        if 0 <= within < one.length:
+            return one.dsn + within
+        at -= 1
     return None
 
 
@@ -285,7 +315,8 @@ def sum_up(direction: Direction, offset: int, text: tuple[Text, ...] | None) -> 
     if text is None:
         direction.unfinished.clear()
         return []
-    sums, waiting = [], []
+    sums: list[Sum] = []
+    waiting: list[Unfinished] = []
     for one in direction.unfinished:
         for piece in text:
             one.add(offset, piece)

@@ -68,17 +68,17 @@ class Lines:
 
     def tell(self, sight: Sight) -> str:
         """All lines of a sight, each with its end."""
-        number, moment, reading, faults = sight
+        moment, reading = sight.moment, sight.reading
         if self._first is None:
             self._first = moment
         seconds, nanos = divmod(moment - self._first, SECOND)
-        head = self._paint("dim", f"{number:>6} {seconds:>4}.{nanos // 1_000:06d}  ")
+        head = self._paint("dim", f"{sight.number:>6} {seconds:>4}.{nanos // 1_000:06d}  ")
         self.segments += 1
         if isinstance(reading, Malformed):
             self.faults += 1
             return f"{head}{self._paint('bold red', f'✗ malformed: {reading}')}\n"
         lines = [*self.introduce(reading), head + self.tell_segment(reading)]
-        lines += self.tell_rest(reading, faults)
+        lines += self.tell_rest(reading, sight.faults)
         return "\n".join(lines) + "\n"
 
     def tell_bare(self, reading: Reading) -> str:
@@ -124,7 +124,8 @@ class Lines:
 
     def tell_segment(self, reading: Reading) -> str:
         """Who to whom, flags, numbers from 0, window."""
-        segment, (subflow, direction, other) = reading.segment, reading.place
+        segment, place = reading.segment, reading.place
+        direction, other = place.direction, place.other
         flags = " ".join(spell_flags(segment.flags))
         words = [f"seq {reading.sequence}"]
         if segment.text_length:
@@ -135,13 +136,13 @@ class Lines:
             words.append(f"data {reading.data}")
         shift = 0 if segment.flags & SYN or other.scale is None else direction.scale or 0
         window = f"window {segment.window << shift}"
-        where = f"{subflow.connection.number}.{subflow.number}"
+        where = f"{place.subflow.connection.number}.{place.subflow.number}"
         side = SIDES[direction.letter]
         return f"{where:>5}  {self._paint('bold', side)}  {flags:8} {'  '.join([*words, window])}"
 
     def tell_note(self, note: Note) -> str:
         """An option with its fields, and whether it proves what it should."""
-        option, facts, fault = note
+        option, facts, fault = note.option, note.facts(), note.fault
         name = self._paint("bold cyan", f"{NAMES[type(option)]:12} ")
         words = spell(option, facts)
         if fault:
@@ -154,8 +155,8 @@ class Lines:
 
     def tell_sum(self, one: Sum) -> str:
         """A checksum over a mapping that is whole now."""
-        ssn, dsn, length = one.mapped
-        words = f"checksum {one.checksum:04x} of {length} octets, data {dsn}, SSN {ssn} "
+        mapped = one.mapped
+        words = f"checksum {one.checksum:04x} of {mapped.length} octets, data {mapped.dsn}, SSN {mapped.ssn} "
         if one.valid:
             return INDENT + words + self._paint("green", "✓")
         self.faults += 1

@@ -14,7 +14,7 @@ from mptcp.wire.segment import ACK, SYN, URG
 from mptcp_model.decoding.captures import SECOND, Nanos
 from mptcp_model.decoding.conversation import Reading
 from mptcp_model.decoding.names import name_address, spell_fields
-from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note
+from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note, Offsets
 from mptcp_model.decoding.records import Direction, Subflow
 from mptcp_model.decoding.sights import Sight
 from mptcp_model.scribe import spell_flags
@@ -24,35 +24,38 @@ FLAG_LISTS: Final = [ENCODE(spell_flags(octet)) for octet in range(256)]
 """The list of flags for each octet."""
 
 
+def tell_all(sights: list[Sight]) -> str:
+    """The objects of all sights, each in a line."""
+    return "".join([tell(sight) for sight in sights])
+
+
 def tell(sight: Sight) -> str:
     """The object of one sight, and the end of the line."""
-    number, moment, reading, faults = sight
-    time = spell_time(moment)
+    number, reading, faults = sight.number, sight.reading, sight.faults
+    time = spell_time(sight.moment)
     if isinstance(reading, Malformed):
         trouble = {"offset": reading.offset, "reason": reading.reason}
         return f'{{"frame":{number},"time":{time},"malformed":{ENCODE(trouble)}}}\n'
-    segment, (subflow, direction, other) = reading.segment, reading.place
+    segment, place = reading.segment, reading.place
+    direction, other = place.direction, place.other
     flags = segment.flags
     head = direction.head
     if not head:
-        head = direction.head = tell_head(subflow, direction)
-    acknowledgment = offset = "null"
-    if flags & ACK:
-        acknowledgment, offset = str(segment.acknowledgment), str(reading.acknowledgment)
+        head = direction.head = tell_head(place.subflow, direction)
+    acknowledgment = str(segment.acknowledgment) if flags & ACK else "null"
     window = segment.window
     scaled = "null"
     if flags & SYN:
         scaled = str(window)
     elif direction.begun and other.begun:
         scaled = str(window if direction.scale is None or other.scale is None else window << direction.scale)
-    data = "null" if reading.data is None else str(reading.data)
     options = tell_options(reading) if segment.options else ""
     rest = tell_rest(reading, faults) if faults or reading.sums or flags & URG else "}\n"
     return (
         f'{{"frame":{number},"time":{time},{head}"flags":{FLAG_LISTS[flags]},'
         f'"sequence":{segment.sequence},"sequence_offset":{reading.sequence},'
-        f'"acknowledgment":{acknowledgment},"acknowledgment_offset":{offset},'
-        f'"window":{window},"window_octets":{scaled},"length":{segment.text_length},"data_offset":{data},'
+        f'"acknowledgment":{acknowledgment},"acknowledgment_offset":{spell_number(reading.acknowledgment)},'
+        f'"window":{window},"window_octets":{scaled},"length":{segment.text_length},"data_offset":{spell_number(reading.data)},'
         f'"options":[{options}]{rest}'
     )
 
@@ -97,19 +100,17 @@ def tell_bare(reading: Reading) -> str:
 
 def tell_options(reading: Reading) -> str:
     """All options, in their order."""
-    told = []
-    notes = iter(reading.notes)
+    told: list[str] = []
+    notes = 0
     for option in reading.segment.options:
         if option is NOP:
             told.append('{"option":"NOP"}')
-            continue
-        if isinstance(option, Timestamps):
+        elif isinstance(option, Timestamps):
             told.append(f'{{"option":"TS","value":{option.value},"echo":{option.echo}}}')
-        elif isinstance(option, Dss):
-            _, facts, fault = next(notes)
-            told.append(tell_dss(option, facts, fault))
-        elif type(option) in MULTIPATH:
-            told.append(tell_note(next(notes)))
+        elif isinstance(option, Dss) or type(option) in MULTIPATH:
+            note = reading.notes[notes]
+            notes += 1
+            told.append(tell_dss(note) if isinstance(note, Offsets) else tell_note(note))
         else:
             told.append(ENCODE(spell_fields(option)))
     return ",".join(told)
@@ -117,27 +118,30 @@ def tell_options(reading: Reading) -> str:
 
 def tell_note(note: Note) -> str:
     """An option of MPTCP, with what is known of it."""
-    option, facts, fault = note
-    return ENCODE(spell_fields(option) | facts | ({"fault": fault} if fault else {}))
+    fault: Facts = {"fault": note.fault} if note.fault else {}
+    return ENCODE(spell_fields(note.option) | note.facts() | fault)
 
 
-def tell_dss(option: Dss, facts: Facts, fault: str) -> str:
+def tell_dss(note: Offsets) -> str:
     """The same for a DSS, faster."""
     told = '{"option":"DSS"'
-    ack, mapping = option.ack, option.mapping
+    ack, mapping = note.dss.ack, note.dss.mapping
     if ack is not None:
         number = ack.number.to_bytes(8 if ack.wide else 4, "big").hex()
-        offset = facts["data_ack_offset"]
-        told += f',"data_ack":"{number}","data_ack_offset":{"null" if offset is None else offset}'
+        told += f',"data_ack":"{number}","data_ack_offset":{spell_number(note.ack)}'
     if mapping is not None:
         number = mapping.dsn.to_bytes(8 if mapping.wide else 4, "big").hex()
-        checksum = "null" if mapping.checksum is None else mapping.checksum
-        offset = facts["dsn_offset"]
         told += (
-            f',"dsn":"{number}","dsn_offset":{"null" if offset is None else offset},"ssn":{mapping.ssn},'
-            f'"length":{mapping.length},"checksum":{checksum},"fin":{"true" if mapping.fin else "false"}'
+            f',"dsn":"{number}","dsn_offset":{spell_number(note.dsn)},"ssn":{mapping.ssn},'
+            f'"length":{mapping.length},"checksum":{spell_number(mapping.checksum)},'
+            f'"fin":{"true" if mapping.fin else "false"}'
         )
-    return f'{told},"fault":{ENCODE(fault)}}}' if fault else told + "}"
+    return f'{told},"fault":{ENCODE(note.fault)}}}' if note.fault else told + "}"
+
+
+def spell_number(number: int | None) -> str:
+    """A number that may be missing."""
+    return "null" if number is None else str(number)
 
 
 def tell_rest(reading: Reading, faults: tuple[str, ...]) -> str:
@@ -147,7 +151,14 @@ def tell_rest(reading: Reading, faults: tuple[str, ...]) -> str:
         rest["urgent"] = reading.segment.urgent
     if reading.sums:
         rest["sums"] = [
-            one.mapped._asdict() | {"checksum": one.checksum, "valid": one.valid} for one in reading.sums
+            {
+                "ssn": one.mapped.ssn,
+                "dsn": one.mapped.dsn,
+                "length": one.mapped.length,
+                "checksum": one.checksum,
+                "valid": one.valid,
+            }
+            for one in reading.sums
         ]
     if faults:
         rest["faults"] = faults

@@ -1,8 +1,10 @@
 """What an option of MPTCP proves, and whether it does. RFC 8684 §3.1, §3.2, §3.4.1, §3.5."""
 
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias, final
 
 from mptcp.keys import compute_add_addr_hmac, compute_join_hmac
+from mptcp.native import mypyc_attr
+from mptcp.values import Value
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
 from mptcp.wire.dss import Dss
 from mptcp.wire.endings import Experimental, Fail, FastClose, TcpReset
@@ -26,8 +28,59 @@ Facts: TypeAlias = dict[str, int | str | bool | None]
 should, None where that cannot be known."""
 
 
-Note: TypeAlias = tuple[Option, Facts, str]
-"""An option, what is known of it, and what is wrong with it: a sentence, or nothing."""
+@mypyc_attr(acyclic=True)
+class Note(Value):
+    """An option of MPTCP, and what is wrong with it: a sentence, or nothing."""
+
+    __match_args__: ClassVar[tuple[str, ...]] = ("option", "fault")
+
+    def __init__(self, option: Option, fault: str) -> None:
+        self.option: Final = option
+        self.fault: Final = fault
+
+    def facts(self) -> Facts:
+        """What is known of it."""
+        raise NotImplementedError
+
+
+@final
+@mypyc_attr(acyclic=True)
+class Finding(Note):
+    """What is known of an option, by name."""
+
+    __match_args__ = ("option", "found", "fault")
+
+    def __init__(self, option: Option, found: Facts, fault: str) -> None:
+        super().__init__(option, fault)
+        self.found: Final = found
+
+    def facts(self) -> Facts:
+        """The same."""
+        return self.found
+
+
+@final
+@mypyc_attr(acyclic=True, free_list_len=1)
+class Offsets(Note):
+    """Of a DSS: its Data ACK and its DSN as offsets, None where it has none or they cannot be known."""
+
+    __match_args__ = ("dss", "ack", "dsn", "fault")
+
+    def __init__(self, dss: Dss, ack: int | None, dsn: int | None, fault: str) -> None:
+        super().__init__(dss, fault)
+        self.dss: Final = dss
+        self.ack: Final = ack
+        self.dsn: Final = dsn
+
+    def facts(self) -> Facts:
+        """By name, as of any option."""
+        facts: Facts = {}
+        if self.dss.ack is not None:
+            facts["data_ack_offset"] = self.ack
+        if self.dss.mapping is not None:
+            facts["dsn_offset"] = self.dsn
+        return facts
+
 
 MULTIPATH: Final = frozenset(
     (CapableSyn, CapableSynV0, CapableSynAck, CapableAck, CapableData, JoinSyn, JoinSynAck, JoinAck)
@@ -64,8 +117,8 @@ def check(subflow: Subflow, direction: Direction, other: Direction, option: Opti
         return check_add_addr(direction, other, option)
     if isinstance(option, FastClose) and other.host.key is not None:
         valid = option.key == other.host.key
-        return option, {"valid": valid}, "" if valid else "the key is not that of the receiver"
-    return option, {"valid": None} if isinstance(option, FastClose) else {}, ""
+        return Finding(option, {"valid": valid}, "" if valid else "the key is not that of the receiver")
+    return Finding(option, {"valid": None} if isinstance(option, FastClose) else {}, "")
 
 
 def check_join(connection: int | None, some: bool, direction: Direction, option: JoinSyn) -> Note:
@@ -75,9 +128,9 @@ def check_join(connection: int | None, some: bool, direction: Direction, option:
     """
     direction.nonce, direction.address_id = option.nonce, option.address_id
     if connection is not None:
-        return option, {"connection": connection, "valid": True}, ""
+        return Finding(option, {"connection": connection, "valid": True}, "")
     facts: Facts = {"connection": None, "valid": False if some else None}
-    return option, facts, "the token is of no connection seen here" if some else ""
+    return Finding(option, facts, "the token is of no connection seen here" if some else "")
 
 
 def learn(subflow: Subflow, direction: Direction, option: Option, key: bytes, version: int) -> Note:
@@ -87,21 +140,22 @@ def learn(subflow: Subflow, direction: Direction, option: Option, key: bytes, ve
     if host.key is None or subflow.connection.version != version:
         subflow.connection.version = version
         host.learn(key, version)
-    return option, {"token": f"{host.token:08x}", "idsn": f"{host.idsn:016x}"}, fault
+    return Finding(option, {"token": f"{host.token:08x}", "idsn": f"{host.idsn:016x}"}, fault)
 
 
 def check_keys(
     subflow: Subflow, direction: Direction, other: Direction, option: CapableAck | CapableData
 ) -> Note:
     """The third packet tells the sender's key and repeats the receiver's."""
-    _, facts, fault = learn(subflow, direction, option, option.sender_key, option.version)
+    learnt = learn(subflow, direction, option, option.sender_key, option.version)
+    fault = learnt.fault
     valid: bool | None = None
     if other.host.key is None:
         other.host.learn(option.receiver_key, option.version)
     else:
         valid = option.receiver_key == other.host.key and not fault
     fault = fault or ("the receiver's key is not the one that it told" if valid is False else "")
-    return option, {**facts, "valid": valid}, fault
+    return Finding(option, learnt.facts() | {"valid": valid}, fault)
 
 
 def check_hmac(
@@ -110,17 +164,17 @@ def check_hmac(
     """Whether the sender of an MP_JOIN knows both keys."""
     own, peer, version = direction.host.key, other.host.key, subflow.connection.version
     if own is None or peer is None or direction.nonce is None or other.nonce is None:
-        return option, {"valid": None}, ""
+        return Finding(option, {"valid": None}, "")
     right = compute_join_hmac(own, peer, direction.nonce, other.nonce, 1 if version is None else version)
     valid = hmac == right[:size]
-    return option, {"valid": valid}, "" if valid else f"the HMAC should be {right[:size].hex()}"
+    return Finding(option, {"valid": valid}, "" if valid else f"the HMAC should be {right[:size].hex()}")
 
 
 def check_add_addr(direction: Direction, other: Direction, option: AddAddr) -> Note:
     """Whether an address comes from a host that knows both keys."""
     own, peer = direction.host.key, other.host.key
     if own is None or peer is None:
-        return option, {"valid": None}, ""
+        return Finding(option, {"valid": None}, "")
     right = compute_add_addr_hmac(own, peer, option.address_id, option.address, option.port)
     valid = option.hmac == right
-    return option, {"valid": valid}, "" if valid else f"the HMAC should be {right.hex()}"
+    return Finding(option, {"valid": valid}, "" if valid else f"the HMAC should be {right.hex()}")

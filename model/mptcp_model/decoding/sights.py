@@ -1,9 +1,10 @@
 """From frames to readings: what is no TCP is left out, what is damaged is read as far as it goes."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final, final
 
 from mptcp.errors import Malformed
+from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.wire import ip, segment
 from mptcp.wire.checksum import compute_checksum, compute_sum
@@ -14,47 +15,73 @@ from mptcp_model.decoding.captures import Damaged, Frame, Nanos
 from mptcp_model.decoding.conversation import Conversation, Reading
 from mptcp_model.decoding.links import KNOWN, find_packet
 
-Sight: TypeAlias = tuple[int, Nanos, Reading | Malformed, tuple[str, ...]]
-"""The number of a frame in its capture, its moment, what it is, and what is wrong around the options."""
-
 FINE: Final[tuple[str, ...]] = ()
 IP_SUM: Final = "wrong IPv4 header checksum"
 TCP_SUM: Final = "wrong TCP checksum"
 UNFINISHED: Final = "TCP checksum not filled in (the sender's device does that)"
 
 
-def look(frames: Iterable[Frame], conversation: Conversation) -> Iterator[Sight]:
-    """The TCP segments among ``frames``, in their order, as ``conversation`` makes them out."""
-    find, read, parse_ip, parse_tcp = conversation.find, conversation.read, ip.parse, segment.parse
-    for number, (moment, link, frame, full) in enumerate(frames, 1):
+@final
+@mypyc_attr(acyclic=True, free_list_len=1)
+class Sight:
+    """The number of a frame in its capture, its moment, what it is, and what is wrong around the options."""
+
+    def __init__(
+        self, number: int, moment: Nanos, reading: Reading | Malformed, faults: tuple[str, ...]
+    ) -> None:
+        self.number: Final = number
+        self.moment: Final = moment
+        self.reading: Final = reading
+        self.faults: Final = faults
+
+
+def look(pieces: Iterable[list[Frame]], conversation: Conversation) -> Iterator[list[Sight]]:
+    """The TCP segments among the frames of each piece, in their order, as ``conversation`` makes them out."""
+    number = 0
+    for frames in pieces:
+        sights: list[Sight] = []
+        strange = look_through(frames, number, conversation, sights)
+        yield sights
+        if strange >= 0:
+            raise Damaged(f"has frames of link type {strange}, which are not read here")
+        number += len(frames)
+
+
+def look_through(frames: list[Frame], number: int, conversation: Conversation, sights: list[Sight]) -> int:
+    """Put what is seen in ``frames``, before which there were ``number``, behind ``sights``.
+
+    Ends before a frame of an unknown link type, which it returns; -1 if there is none.
+    """
+    for moment, link, frame, full in frames:
+        number += 1
         start = find_packet(link, frame)
         if start < 0:
             if link not in KNOWN:
-                raise Damaged(f"has frames of link type {link}, which are not read here")
+                return link
             continue
-        packet, cut = frame, full - len(frame)
+        cut = full - len(frame)
+        faults = FINE
         try:
             if cut > 0:
-                raise Malformed(len(packet), "the packet is cut")
-            datagram = parse_ip(packet, start)
+                raise Malformed(len(frame), "the packet is cut")
+            packet, datagram = frame, ip.parse(frame, start)
             if datagram.protocol != TCP:
                 continue
-            one = parse_tcp(packet, datagram)
+            one = segment.parse(packet, datagram)
         except Malformed:
             try:
                 mended = mend(frame[start:], max(0, cut))
             except Malformed as malformed:
-                yield number, moment, malformed, FINE
+                sights.append(Sight(number, moment, malformed, FINE))
                 continue
             if mended is None:
                 continue
             packet, datagram, one, faults = mended
-        else:
-            faults = FINE
-        place = find(one)
+        place = conversation.find(one)
         if place.subflow.connection.version == 0:  # some options have another layout there
-            one = parse_tcp(packet, datagram, True, 0)
-        yield number, moment, read(place, one, cut <= 0), faults
+            one = segment.parse(packet, datagram, True, 0)
+        sights.append(Sight(number, moment, conversation.read(place, one, cut <= 0), faults))
+    return -1
 
 
 def mend(packet: bytes, cut: int) -> tuple[bytes, Datagram, Segment, tuple[str, ...]] | None:

@@ -1,13 +1,13 @@
 """Whether the checksums of mappings hold, over however many segments their text is spread."""
 
-from dataclasses import dataclass, field
+from typing import Final, final
 
 from mptcp.intervals import Intervals
 from mptcp.keys import compute_dss_checksum
 from mptcp.values import Text
 
 
-@dataclass(slots=True)
+@final
 class Unfinished:
     """A mapping with a checksum whose text has not all been seen.
 
@@ -16,17 +16,17 @@ class Unfinished:
     and the ``length`` of the option, DATA_FIN included.
     """
 
-    ssn: int
-    size: int
-    number: int
-    dsn: int
-    relative: int
-    length: int
-    checksum: int
-    text: Intervals = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.text = Intervals(self.ssn)
+    def __init__(
+        self, ssn: int, size: int, number: int, dsn: int, relative: int, length: int, checksum: int
+    ) -> None:
+        self.ssn: Final = ssn
+        self.size: Final = size
+        self.number: Final = number
+        self.dsn: Final = dsn
+        self.relative: Final = relative
+        self.length: Final = length
+        self.checksum: Final = checksum
+        self.text: Final = Intervals(ssn)
 
     def add(self, offset: int, text: Text) -> None:
         """Keep what of ``text``, which begins at ``offset`` of the subflow, belongs here."""

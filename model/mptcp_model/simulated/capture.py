@@ -5,6 +5,7 @@ IP header), one microsecond being one microsecond of virtual time; tshark, Wires
 read it. Reading is what mptcp_model.decoding reads: any capture of a Linux machine.
 """
 
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
@@ -63,7 +64,7 @@ def read_pcap(path: Path) -> list[Packet]:
     packets: list[Packet] = []
     with path.open("rb") as stream:
         try:
-            for moment, link, frame, full in read_frames(stream):
+            for moment, link, frame, full in chain.from_iterable(read_frames(stream)):
                 start = find_packet(link, frame)
                 if start >= 0 and len(frame) == full:
                     packets.append(Packet(moment // 1_000, frame[start:]))
