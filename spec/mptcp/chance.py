@@ -7,11 +7,12 @@ for whoever does, so that a failure found in one place replays in another.
 
 import hashlib
 import hmac
+from typing import Final
 
 from mptcp.errors import Refused
 from mptcp.values import Record
 
-SEED_LENGTH = 32  # octets
+SEED_LENGTH: Final = 32  # octets
 
 
 class Chance(Record):

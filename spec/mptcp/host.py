@@ -261,7 +261,8 @@ class Host(Multihomed):
                 if connection is not None:
                     if connection.control.book.is_due:
                         self.fulfil(connection, now)
-                    for segment in connection.transmit(now):
+                    segments = connection.transmit(now)
+                    for segment in segments:
                         packets.append(
                             emit(
                                 segment,
@@ -270,8 +271,9 @@ class Host(Multihomed):
                                 traffic_class=connection.control.dscp << 2,  # [R9293-3.9.1.9-03]
                             )
                         )
-                    self.stale[handle] = True
-                    self.news[handle] = True
+                    if segments:
+                        self.stale[handle] = True
+                        self.news[handle] = True
         return packets
 
     def deadline(self) -> Micros | None:

@@ -45,6 +45,16 @@ class Intervals(Record):
             return end - offset
         return self._fill(offset, end, text)
 
+    def follow(self, offset: int, text: Text) -> bool:
+        """Fast path of ``insert`` and ``take``: whether ``text``, not empty, is next and nothing is held.
+
+        Then it counts as taken, and ``start`` moves behind it; else nothing happens.
+        """
+        if offset != self.start or self.pieces:
+            return False
+        self.start = offset + (text.end - text.start)
+        return True
+
     def take(self) -> list[Text]:
         """The pieces that continue the stream at ``start``, which moves behind them."""
         count = 0

@@ -16,6 +16,7 @@ MASK_32: Final = 0xFFFFFFFF
 MASK_64: Final = 0xFFFFFFFFFFFFFFFF
 HALF_32: Final = 0x80000000
 HALF_64: Final = 0x8000000000000000
+PLAIN: Final = 1 << 61  # below it the compiled build computes as the machine does, beyond it far slower
 
 
 def add(sequence: int, step: int) -> int:
@@ -48,6 +49,8 @@ def compute_signed_32(number: int) -> int:
 
 def compute_signed_64(number: int) -> int:
     """The residue of ``number`` modulo 2**64 that lies in [-2**63, 2**63)."""
+    if -PLAIN < number < PLAIN:  # fast path: nearly all are distances within a window
+        return number
     return ((number + HALF_64) & MASK_64) - HALF_64
 
 

@@ -6,12 +6,13 @@ until it is mapped or read. Holds references to text, never copies.
 """
 
 from bisect import bisect_right
+from typing import Final
 
 from mptcp.parameters import CRUMB
 from mptcp.values import Record, Text
 
-COMPACT_AFTER = 64  # released entries before the list is cut; keeps release O(1) on average
-LOAF = 4096  # octets; crumbs are joined up to here, so that memory follows the octets, not the pieces
+COMPACT_AFTER: Final = 64  # released entries before the list is cut; keeps release O(1) on average
+LOAF: Final = 4096  # octets; crumbs are joined up to here, so that memory follows the octets, not the pieces
 
 
 class Queue(Record):
@@ -52,6 +53,12 @@ class Queue(Record):
         self.texts.append(text)
         self.offsets.append(self.end)
         self.end += length
+
+    def skip(self, length: int) -> None:
+        """Fast path of ``append`` and ``release``, while nothing is held: ``length`` octets came and went."""
+        assert self.start == self.end
+        self.start += length
+        self.end = self.start
 
     def cut(self, start: int, end: int) -> tuple[Text, ...]:
         """References to the octets ``start`` … ``end``, which must be held."""

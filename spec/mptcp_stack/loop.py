@@ -158,22 +158,26 @@ class Driver:
 
     def _turn(self) -> None:
         """Time, events, packets, until nothing more is to be done now."""
-        self._woken = False
         if self._loop is None:
+            self._woken = False
             return
         host, now = self.host, self.clock()
         deadline = host.deadline()
-        if deadline is not None and deadline <= now:
-            host.tick(now)
-        while True:
-            events = host.events()
-            for event in events:
-                self._dispatch(event)
-            leaving = host.transmit(self.clock())  # later than what the events brought about
-            for outgoing in leaving:
-                self._send(outgoing)
-            if not events and not leaving:
-                break
+        self._woken = True  # whoever wakes us meanwhile has another round of this turn
+        try:
+            if deadline is not None and deadline <= now:
+                host.tick(now)
+            while True:
+                events = host.events()
+                for event in events:
+                    self._dispatch(event)
+                leaving = host.transmit(self.clock())  # later than what the events brought about
+                for outgoing in leaving:
+                    self._send(outgoing)
+                if not events and not leaving:
+                    break
+        finally:
+            self._woken = False
         self._set_timer()
 
     def _dispatch(self, event: Event) -> None:

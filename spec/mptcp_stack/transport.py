@@ -142,11 +142,13 @@ class StreamTransport(asyncio.Transport, Flow):
 
     def _read(self) -> None:
         """Hand over what there is, until there is nothing more or the protocol has enough."""
+        driver = self._driver
+        read, now = driver.host.read, driver.now()
         while not self._paused and not self._closing:
-            octets = self._driver.host.read(self.connection, READ_SIZE, self._driver.now())
+            octets = read(self.connection, READ_SIZE, now)
             if not octets:
                 break
-            self._driver.wake()  # the window has grown
+            driver.wake()  # the window has grown
             self._hand_over(octets)
         if self._eof_came and not (self._eof_told or self._paused or self._closing):
             self._eof_told = True

@@ -56,6 +56,15 @@ class Beside(RuleBasedStateMachine):
         self.fast = Intervals(3)
         self.book = Book(3)
 
+    @rule(ahead=st.integers(-2, 2), octets=st.binary(min_size=1, max_size=SPAN))
+    def follow(self, ahead: int, octets: bytes) -> None:
+        offset = self.book.start + ahead
+        is_next = ahead == 0 and not self.book.octets
+        assert self.fast.follow(offset, text(octets)) == is_next
+        if is_next:
+            assert self.book.insert(offset, octets) == len(octets)
+            assert self.book.take() == octets
+
     @rule(offset=st.integers(0, SPAN), octets=st.binary(max_size=SPAN))
     def insert(self, offset: int, octets: bytes) -> None:
         assert self.fast.insert(offset, text(octets)) == self.book.insert(offset, octets)

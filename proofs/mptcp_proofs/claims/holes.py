@@ -113,6 +113,20 @@ def gives_out(start: Offset, pieces: Pieces, octet: Offset) -> bool:
     return held.start == at and look_up(held, octet) == was
 
 
+def follows(start: Offset, pieces: FewPieces, offset: Offset, text: Arriving) -> bool:
+    """The fast path says yes only where insert and take would give this very text, and leaves the same."""
+    held, slow = make_held(start, pieces), make_held(start, pieces)
+    if not held.follow(offset, text):
+        return held.start == start and held.held == slow.held and len(held.pieces) == len(pieces)
+    reach("a text that is next")
+    length = text.end - text.start
+    new = slow.insert(offset, text)
+    run = slow.take()
+    require(new == length and len(run) == (1 if length else 0), "all of it, alone")
+    require(length == 0 or run[0] is text, "as it came")
+    return held.start == slow.start and held.held == slow.held == 0 and not slow.pieces and not held.pieces
+
+
 def lists(start: Offset, pieces: Pieces, octet: Offset) -> bool:
     """The runs that are listed are sorted, disjoint and as long as can be, and say what is there."""
     held = make_held(start, pieces)
@@ -176,8 +190,8 @@ THEOREMS = (
         sections="RFC 9293 §3.10.7.4, RFC 8684 §3.3.1",
         clauses=("R8684-3.3.1-06", "R8684-3.3.1-07"),
         bounds="Up to three pieces of up to 65472 octets, any holes; one arbitrary octet stands for all.",
-        claims=(takes_in, gives_out, lists),
-        goals=("a new octet", "an octet that is taken", "pieces that are one run"),
+        claims=(takes_in, gives_out, lists, follows),
+        goals=("a new octet", "an octet that is taken", "pieces that are one run", "a text that is next"),
         mutants=(
             Mutant(
                 INTERVALS,
@@ -210,6 +224,10 @@ THEOREMS = (
                 "            if offset > right + 1:\n",
                 by="lists",
             ),
+            Mutant(
+                INTERVALS, "if offset != self.start or self.pieces", "if offset != self.start", by="follows"
+            ),
+            Mutant(INTERVALS, "if offset != self.start or self.pieces", "if self.pieces", by="follows"),
             Mutant(INTERVALS, "del self.pieces[:count]", "del self.pieces[: count - 1]", by="gives_out"),
         ),
         unclaimed="More than three pieces: an arrival meets them one after the other, but that was not run.",

@@ -274,8 +274,8 @@ THEOREMS = (
             Mutant(DSS, "u64(packet, at) if wide else u32(packet, at)", "u32(packet, at)"),
             Mutant(
                 DSS,
-                "        write_16(writer, DSS << 12 | flags)",
-                "        write_16(writer, DSS << 12 | flags | 0x20)",
+                "<< 16 | DSS << 12 | flags)",
+                "        << 16 | DSS << 12 | flags | 0x20)",
             ),
             Mutant(DSS, "checksum = u16(packet, end - 2) if rest == 2 else None", "checksum = None"),
             Mutant(

@@ -1,11 +1,11 @@
 """The base of all congestion controllers, and the one record they see of a subflow."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from mptcp.parameters import INITIAL_WINDOW_FLOOR, INITIAL_WINDOW_SEGMENTS
 from mptcp.values import Micros, Record
 
-UNLIMITED = 1 << 40  # octets; ssthresh before the first loss: arbitrarily high, RFC 5681 §3.1
+UNLIMITED: Final = 1 << 40  # octets; ssthresh before the first loss: arbitrarily high, RFC 5681 §3.1
 
 
 class Window(Record):

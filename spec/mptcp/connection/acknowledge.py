@@ -1,5 +1,7 @@
 """Data ACKs and the shared window: what the sender learns (RFC 8684 §3.3.2, §3.3.5)."""
 
+from typing import Final
+
 from mptcp.connection.control import Control
 from mptcp.connection.state import TRANSITIONS, Signal, State
 from mptcp.numbers import MASK_32, compute_offset_32, compute_offset_64
@@ -7,7 +9,7 @@ from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
 from mptcp.wire.dss import DataAck
 
-ACK_OF_FIN = (State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK)
+ACK_OF_FIN: Final = (State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK)
 
 
 def move(control: Control, signal: Signal, now: Micros) -> None:

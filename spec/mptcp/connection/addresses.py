@@ -4,6 +4,8 @@ The Address ID is what links the three with MP_JOIN [R8684-3.4.1-04], whatever a
 [R8684-3.2-07]. Each is information: what becomes of it is the receiver's choice [R8684-3.9.3-06].
 """
 
+from typing import Final
+
 from mptcp.connection.book import Local, Remote
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import Joining
@@ -19,7 +21,7 @@ from mptcp.values import Address, Micros, Port
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
 from mptcp.wire.options import Option
 
-IDS = 256
+IDS: Final = 256
 
 
 # -- what there is ----------------------------------------------------------------------------

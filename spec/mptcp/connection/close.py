@@ -1,5 +1,7 @@
 """DATA_FIN, and the FINs that follow it (RFC 8684 §3.3.3)."""
 
+from typing import Final
+
 from mptcp.connection import abort
 from mptcp.connection.acknowledge import advance, move
 from mptcp.connection.addresses import is_hopeful
@@ -14,7 +16,7 @@ from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.timers import compute_backoff
 from mptcp.values import Micros
 
-HALF_CLOSED = (SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK)
+HALF_CLOSED: Final = (SubflowState.CLOSE_WAIT, SubflowState.CLOSING, SubflowState.LAST_ACK)
 
 
 def close(control: Control, now: Micros) -> None:

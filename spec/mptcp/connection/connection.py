@@ -448,7 +448,7 @@ class Connection(Record):
     def deadline(self) -> Micros:
         """When ``tick`` is due; NEVER if not."""
         control = self.control
-        earliest = min(control.retransmit_at, control.orphan_at, control.patience_at)
+        earliest = min(min(control.retransmit_at, control.orphan_at), control.patience_at)
         for branch in control.branches:
             earliest = min(earliest, branch.subflow.deadline())
         if control.mode is Mode.MULTIPATH:

@@ -1,5 +1,7 @@
 """Back to plain TCP: the infinite mapping, MP_FAIL (RFC 8684 §3.7)."""
 
+from typing import Final
+
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run
@@ -9,7 +11,7 @@ from mptcp.parameters import REASON_MIDDLEBOX
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
 
-INFINITE = 1 << 62  # octets; the length of a mapping that ends with its subflow
+INFINITE: Final = 1 << 62  # octets; the length of a mapping that ends with its subflow
 
 
 def fall_back(control: Control, reason: str, now: Micros) -> None:

@@ -5,6 +5,8 @@ Version 0 (RFC 6824) is the same handshake but for this: the SYN carries the ini
 third packet.
 """
 
+from typing import Final
+
 from mptcp.choices import REFUSE, REQUIRE, Choices
 from mptcp.connection.control import Control, Mode
 from mptcp.connection.fallback import fall_back
@@ -26,11 +28,11 @@ from mptcp.wire.handshake import (
 )
 from mptcp.wire.options import Option
 
-CRYPTO = 0x1F  # flags D to H
-CRYPTO_V0 = 0x3F  # flags C to H: there is no flag C yet [R6824-3.1-06] [R8684-E-02]
-NOTHING = -1  # in place of a version to offer
-NO_CAPABLE = "the peer does not speak MPTCP"
-OWN_KEY = "the peer's key is our own"  # of a mirror: it would pass every HMAC of ours for its own
+CRYPTO: Final = 0x1F  # flags D to H
+CRYPTO_V0: Final = 0x3F  # flags C to H: there is no flag C yet [R6824-3.1-06] [R8684-E-02]
+NOTHING: Final = -1  # in place of a version to offer
+NO_CAPABLE: Final = "the peer does not speak MPTCP"
+OWN_KEY: Final = "the peer's key is our own"  # of a mirror: it would pass every HMAC of ours for its own
 
 
 # -- which version ----------------------------------------------------------------------------

@@ -4,6 +4,8 @@ Both roles: who opens it is Host A of the RFC for this subflow, whoever opened t
 [R8684-3.2-01]. Every packet of the handshake carries MP_JOIN [R8684-3.2-02].
 """
 
+from typing import Final
+
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import TRANSITIONS, Joining, Signal
 from mptcp.connection.state import MAY_CARRY
@@ -28,7 +30,7 @@ from mptcp.wire.handshake import (
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, SYN, Segment
 
-OPENING = (Joining.WAITING, Joining.ANSWERED, Joining.PRE_ESTABLISHED)
+OPENING: Final = (Joining.WAITING, Joining.ANSWERED, Joining.PRE_ESTABLISHED)
 
 
 def move(control: Control, branch: Branch, signal: Signal, now: Micros) -> None:

@@ -1,12 +1,14 @@
 """The user timeout: how long what was written may wait for its acknowledgment (RFC 9293 §3.10.8)."""
 
+from typing import Final
+
 from mptcp.connection.abort import abort
 from mptcp.connection.control import Control
 from mptcp.connection.state import State
 from mptcp.subflow.control import NEVER
 from mptcp.values import Micros
 
-WAITS_FOR_ACK_OF_FIN = (State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK)
+WAITS_FOR_ACK_OF_FIN: Final = (State.M_FINWAIT_1, State.M_CLOSING, State.M_LAST_ACK)
 
 
 def is_waiting(control: Control) -> bool:

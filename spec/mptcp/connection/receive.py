@@ -1,5 +1,7 @@
 """From subflow order to data order (RFC 8684 §3.3.1, §3.3.4)."""
 
+from typing import Final
+
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import compute_receive_shift, take_checksum_failure, take_infinite
@@ -19,8 +21,8 @@ from mptcp.subflow.control import NO_OFFSET
 from mptcp.values import Micros, Text
 from mptcp.wire.dss import Dss, Mapping
 
-MAPPINGS_AHEAD = 16  # of text in no segment yet; ours
-DATA_FIN_TAKEN = (State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2)
+MAPPINGS_AHEAD: Final = 16  # of text in no segment yet; ours
+DATA_FIN_TAKEN: Final = (State.M_ESTAB, State.M_FINWAIT_1, State.M_FINWAIT_2)
 
 
 def compute_dsn(control: Control, mapping: Mapping) -> int:
@@ -116,8 +118,19 @@ def take_text(control: Control, branch: Branch, text: tuple[Text, ...], now: Mic
     Only offsets count, however segments were split, joined, copied or robbed of options on the way.
     [R8684-1.1-01] [R8684-6-01] [R8684-6-10]
     """
+    inbound = branch.inbound
+    if len(text) == 1 and len(inbound) == 0 and control.mode is Mode.MULTIPATH:
+        start, stop = inbound.start, inbound.start + len(text[0])
+        run = find(branch.received, start)
+        if run is not None and stop <= run.end and run.checksum is None:
+            # fast path: nothing waits, and one mapping covers it all
+            branch.line = run.dsn - run.ssn
+            deliver(control, start + branch.line, text)
+            inbound.skip(stop - start)
+            release(branch.received, stop)
+            return
     for piece in text:
-        branch.inbound.append(piece)
+        inbound.append(piece)
     advance(control, branch, now)
 
 
@@ -237,6 +250,10 @@ def deliver(control: Control, dsn: int, text: tuple[Text, ...]) -> None:
         limit = min(limit, control.rcv_fin)
     if dsn > control.rcv_nxt and len(control.rcv_held.pieces) > control.choices.receive_buffer // CRUMB:
         limit = control.rcv_nxt  # [R8684-5-06] too many holes: without Data ACK it comes again
+    if len(text) == 1 and dsn + len(text[0]) <= limit and control.rcv_held.follow(dsn, text[0]):
+        control.rcv_ready.append(text[0])  # fast path: in order, and nothing waits
+        control.rcv_nxt = max(control.rcv_nxt, control.rcv_held.start)
+        return
     taken = 0
     for piece in text:
         stop = min(len(piece), limit - dsn)

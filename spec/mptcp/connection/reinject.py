@@ -1,5 +1,7 @@
 """When a subflow fails, its data goes elsewhere; nothing else changes at data level (RFC 8684 §3.3.6)."""
 
+from typing import Final
+
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.join import move
 from mptcp.connection.joining import Joining, Signal
@@ -12,9 +14,9 @@ from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.transmit import may_send_text
 from mptcp.values import Micros
 
-ADDRESS_REMOVED = "address removed"
-CROSSED = "the peer opens it"
-OWN_DOING = (ADDRESS_REMOVED, CROSSED)  # says nothing of the path
+ADDRESS_REMOVED: Final = "address removed"
+CROSSED: Final = "the peer opens it"
+OWN_DOING: Final = (ADDRESS_REMOVED, CROSSED)  # says nothing of the path
 
 
 def is_usable(branch: Branch) -> bool:

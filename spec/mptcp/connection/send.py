@@ -1,5 +1,7 @@
 """From data order to subflow order, and the options of each segment (RFC 8684 §3.3)."""
 
+from typing import Final
+
 from mptcp.congestion.controller import Window
 from mptcp.connection import fast, join
 from mptcp.connection.addresses import is_long, take_signal
@@ -29,8 +31,8 @@ from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
 from mptcp.wire.segment import SYN, Segment
 
-NARROW_END = 1 << 32  # data offset from which on all numbers are wide
-DSS_LENGTH = 28  # octets: both numbers wide, with checksum or padding; RFC 8684 §3.3 [R8684-3.3-04]
+NARROW_END: Final = 1 << 32  # data offset from which on all numbers are wide
+DSS_LENGTH: Final = 28  # octets: both numbers wide, with checksum or padding; RFC 8684 §3.3 [R8684-3.3-04]
 
 
 def compute_window(control: Control) -> int:

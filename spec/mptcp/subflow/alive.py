@@ -1,11 +1,13 @@
 """Keep-alives: is somebody still there, when nothing was said for long? (RFC 9293 §3.8.4)"""
 
+from typing import Final
+
 from mptcp.subflow.control import NEVER, Control
 from mptcp.subflow.state import State
 from mptcp.subflow.timers import end
 from mptcp.values import Micros
 
-MAY_ASK = (State.ESTABLISHED, State.FIN_WAIT_2, State.CLOSE_WAIT)
+MAY_ASK: Final = (State.ESTABLISHED, State.FIN_WAIT_2, State.CLOSE_WAIT)
 
 
 def start(tcb: Control, is_wanted: bool, now: Micros) -> None:

@@ -345,15 +345,27 @@ def keep_text(tcb: Control, segment: Segment, start: int, now: Micros) -> tuple[
     if start > tcb.rcv_nxt and len(tcb.rcv_queue.pieces) > tcb.choices.receive_buffer // CRUMB:
         # [R8684-5-06] too many holes for the octets between them: memory is bounded too
         edge = tcb.rcv_nxt
-    for text in segment.text:
-        stop = min(len(text), edge - offset)
-        if stop > 0:
-            # [R9293-3.10.7.4-03] out of order too
-            taken += tcb.rcv_queue.insert(offset, text if stop == len(text) else text.cut(0, stop))
-        offset += len(text)
-    was_waiting = tcb.rcv_queue.held > taken
     rcv_nxt = tcb.rcv_nxt
-    ready = tuple(tcb.rcv_queue.take()) if taken else ()
+    was_waiting = False
+    ready: tuple[Text, ...] = ()
+    if (
+        len(segment.text) == 1
+        and offset + segment.text_length <= edge
+        and tcb.rcv_queue.follow(offset, segment.text[0])
+    ):  # fast path: in order, and nothing waits
+        ready = segment.text
+        taken = segment.text_length
+        offset += taken
+    else:
+        for text in segment.text:
+            stop = min(len(text), edge - offset)
+            if stop > 0:
+                # [R9293-3.10.7.4-03] out of order too
+                taken += tcb.rcv_queue.insert(offset, text if stop == len(text) else text.cut(0, stop))
+            offset += len(text)
+        was_waiting = tcb.rcv_queue.held > taken
+        if taken:
+            ready = tuple(tcb.rcv_queue.take())
     tcb.rcv_nxt = max(tcb.rcv_nxt, tcb.rcv_queue.start)
     tcb.octets_received += taken
     if tcb.sack and (was_waiting or start != rcv_nxt):

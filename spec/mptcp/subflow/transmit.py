@@ -1,5 +1,7 @@
 """What leaves next, and the segment that carries it (RFC 9293 §3.8, §3.10.2)."""
 
+from typing import Final
+
 from mptcp.numbers import compute_wire_32
 from mptcp.parameters import MAXIMUM_URGENT, MAXIMUM_WINDOW
 from mptcp.subflow.arrival import Kind, Plan, Terms
@@ -17,8 +19,8 @@ from mptcp.wire.budget import arrange, compute_length
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, ECE, ECT_0, FIN, NOT_ECT, PSH, RST, SYN, URG, Segment
 
-NOTHING = Plan(Kind.NOTHING, 0)
-TIMESTAMPS_LENGTH = 12  # octets, with their two NOPs
+NOTHING: Final = Plan(Kind.NOTHING, 0)
+TIMESTAMPS_LENGTH: Final = 12  # octets, with their two NOPs
 
 
 def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, free: int) -> int:
@@ -264,7 +266,7 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     if not is_again and (tcb.path.probe_size or tcb.path.arrived < tcb.path.size) and not tcb.probe_now:
         size = compute_size(tcb, start, min(tcb.snd_queue.end, terms.limit), size)
     limit = size if is_again else compute_segment_limit(size, tcb.choices.offload)
-    stop = min(start + limit, tcb.snd_queue.end, terms.limit)
+    stop = min(min(start + limit, tcb.snd_queue.end), terms.limit)
     if tcb.probe_now:
         usable = compute_usable(tcb.snd_una, start, tcb.snd_wnd, compute_free(tcb))
         stop = min(stop, start + max(usable, 1))

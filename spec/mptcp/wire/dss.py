@@ -109,8 +109,7 @@ class Dss(Option):
             flags |= HAS_MAPPING | WIDE_DSN if mapping.wide else HAS_MAPPING
             if mapping.fin:
                 flags |= DATA_FIN
-        write_16(writer, MPTCP_OPTION << 8 | self.compute_size())
-        write_16(writer, DSS << 12 | flags)
+        write_32(writer, (MPTCP_OPTION << 8 | self.compute_size()) << 16 | DSS << 12 | flags)
         if ack is not None:
             if ack.wide:
                 writer.write(emit_64(ack.number))

@@ -14,7 +14,7 @@ from mptcp.numbers import MASK_16
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.values import Address, Value
 from mptcp.wire.checksum import compute_checksum, compute_sum
-from mptcp.wire.octets import u16, u32, write_16, write_32
+from mptcp.wire.octets import u16, u32, write_32
 
 ICMP: Final = 1  # protocol numbers
 TCP: Final = 6
@@ -191,7 +191,23 @@ def emit_header(
     traffic_class: int = 0,
     identification: int = 0,
 ) -> bytes:
-    """The header before ``length`` octets of ``protocol``; of IPv4 with DF set.
+    """The header before ``length`` octets of ``protocol``; see ``write_header``."""
+    writer = BytesWriter()
+    write_header(writer, source, destination, protocol, length, hop_limit, traffic_class, identification)
+    return writer.getvalue()
+
+
+def write_header(
+    writer: BytesWriter,
+    source: Address,
+    destination: Address,
+    protocol: int,
+    length: int,
+    hop_limit: int,
+    traffic_class: int,
+    identification: int,
+) -> None:
+    """Put the header before ``length`` octets of ``protocol`` behind what is written; of IPv4 with DF set.
 
     Refused for addresses of two families and for more octets than the length field can say.
     """
@@ -199,28 +215,23 @@ def emit_header(
         raise Refused("both addresses have 4 octets, or both have 16")
     if (traffic_class | hop_limit | protocol) >> 8:
         raise Refused("traffic class, hop limit and protocol have 8 bits")
-    writer = BytesWriter()
     if len(source) == 16:
         if length > MASK_16:
             raise Refused("too long for IPv6")
         write_32(writer, 6 << 28 | traffic_class << 20 | identification & 0xFFFFF)
-        write_16(writer, length)
-        write_16(writer, protocol << 8 | hop_limit)
+        write_32(writer, length << 16 | protocol << 8 | hop_limit)
     else:
         length += IPV4_HEADER
         if length > MASK_16:
             raise Refused("too long for IPv4")
         total = (0x4500 | traffic_class) + length + (identification & MASK_16) + DONT_FRAGMENT
         total = compute_sum(source, 0, 4, total + (hop_limit << 8 | protocol))
-        write_16(writer, 0x4500 | traffic_class)
-        write_16(writer, length)
-        write_16(writer, identification)
-        write_16(writer, DONT_FRAGMENT)  # [R1191-2-01] [R8899-3-01]
-        write_16(writer, hop_limit << 8 | protocol)
-        write_16(writer, compute_checksum(compute_sum(destination, 0, 4, total)))
+        checksum = compute_checksum(compute_sum(destination, 0, 4, total))
+        write_32(writer, (0x4500 | traffic_class) << 16 | length)
+        write_32(writer, (identification & MASK_16) << 16 | DONT_FRAGMENT)  # [R1191-2-01] [R8899-3-01]
+        write_32(writer, (hop_limit << 8 | protocol) << 16 | checksum)
     writer.write(source)
     writer.write(destination)
-    return writer.getvalue()
 
 
 def compute_pseudo_sum(source: Address, destination: Address, protocol: int, length: int) -> int:

@@ -11,8 +11,8 @@ from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
 from mptcp.values import Address, Port, Text, Value, join
 from mptcp.wire import addresses, dss, endings, handshake, options
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum
-from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, emit_header
-from mptcp.wire.octets import emit_16, u16, u32, write_16, write_32
+from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, write_header
+from mptcp.wire.octets import emit_16, u16, u32, write_32
 from mptcp.wire.options import (
     END,
     END_OF_LIST,
@@ -293,7 +293,14 @@ def emit(
     area = emit_options(segment.options)
     offset = TCP_HEADER + len(area)
     length = offset + segment.text_length
-    ip = emit_header(
+    field = compute_pseudo_sum(segment.source, segment.destination, TCP, length)
+    if segment_size == 0:
+        total = field + _compute_fields_sum(segment, offset)
+        total = compute_text_sum(segment.text, compute_sum(area, 0, len(area), total))
+        field = compute_checksum(total)  # [R9293-3.1-03]
+    writer = BytesWriter()
+    write_header(
+        writer,
         segment.source,
         segment.destination,
         TCP,
@@ -302,26 +309,18 @@ def emit(
         traffic_class | segment.ecn,
         identification,
     )
-    total = compute_pseudo_sum(segment.source, segment.destination, TCP, length)
-    if segment_size > 0:
-        tcp = _emit_tcp(segment, offset, total, area)
-    else:
-        tcp = _emit_tcp(segment, offset, 0, area)
-        total = compute_text_sum(segment.text, compute_sum(tcp, 0, offset, total))
-        tcp = _emit_tcp(segment, offset, compute_checksum(total), area)  # [R9293-3.1-03]
-    return Outgoing(ip + tcp, segment.text, segment_size)
-
-
-def _emit_tcp(segment: Segment, offset: int, field: int, area: bytes) -> bytes:
-    """The TCP header of ``offset`` octets with ``field`` as its checksum."""
-    writer = BytesWriter()
-    write_16(writer, segment.source_port)
-    write_16(writer, segment.destination_port)
+    write_32(writer, segment.source_port << 16 | segment.destination_port)
     write_32(writer, segment.sequence)
     write_32(writer, segment.acknowledgment)
-    write_16(writer, offset << 10 | segment.flags)
-    write_16(writer, segment.window)
-    write_16(writer, field)
-    write_16(writer, segment.urgent)
+    write_32(writer, (offset << 10 | segment.flags) << 16 | segment.window)
+    write_32(writer, field << 16 | segment.urgent)
     writer.write(area)
-    return writer.getvalue()
+    return Outgoing(writer.getvalue(), segment.text, segment_size)
+
+
+def _compute_fields_sum(segment: Segment, offset: int) -> int:
+    """The words of the TCP header but for its options, added up; ``offset`` octets are the whole header."""
+    seq, ack = segment.sequence, segment.acknowledgment
+    numbers = (seq >> 16) + (seq & MASK_16) + (ack >> 16) + (ack & MASK_16)
+    ports = segment.source_port + segment.destination_port
+    return numbers + ports + (offset << 10 | segment.flags) + segment.window + segment.urgent
