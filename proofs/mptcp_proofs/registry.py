@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from string import ascii_lowercase
 
 from mptcp_proofs.claims import (
+    choosing,
     clocks,
+    closing,
     headers,
     holes,
     lengths,
@@ -24,7 +26,9 @@ from mptcp_proofs.claims import (
 from mptcp_proofs.theorem import Theorem
 
 TOPICS = (
+    choosing,
     clocks,
+    closing,
     headers,
     holes,
     lengths,

@@ -95,10 +95,14 @@ def suits(branches: Branches, stale_after: Annotated[int, OneOf(1, 2)]) -> bool:
         require(may_carry(branches[index]), "part of the connection, and open")
     if not suited:
         return not any(may_carry(branch) for branch in branches)
-    is_backup = any(is_spare(branches[index]) for index in suited)
-    is_silent = any(branches[index].subflow.tcb.retries >= stale_after for index in suited)
-    for branch in branches:
-        if may_carry(branch) and branch.subflow.tcb.retries < stale_after:
+    is_backup = is_spare(branches[suited[0]])
+    is_silent = bool(branches[suited[0]].subflow.tcb.retries >= stale_after)
+    for index, branch in enumerate(branches):
+        if not may_carry(branch):
+            continue
+        is_like = is_spare(branch) == is_backup and (branch.subflow.tcb.retries >= stale_after) == is_silent
+        require((index in suited) == is_like, "all of a kind")
+        if branch.subflow.tcb.retries < stale_after:
             require(not is_silent, "a silent one only while all are")
             if not is_spare(branch):
                 reach("one that is no backup")
@@ -114,8 +118,9 @@ THEOREMS = (
     Theorem(
         id="T60",
         name="scheduler",
-        words="Data goes on subflows that are part of the connection and open, on one of them whenever one has"
-        " room; on a backup, or one that has fallen silent, only where no other can carry it; and on the one"
+        words="Data goes on subflows that are part of the connection and open, on one of them whenever"
+        " there is one; on a backup, or one that has fallen silent, only where no other can carry it;"
+        " and on the one"
         " with the lowest round trip among equals.",
         sections="RFC 8684 §3.2, §3.3.8",
         clauses=("R8684-3.2-21", "R8684-3.3.8-03", "R8684-3.3.8-06", "R8684-3.3.8-08"),
@@ -128,12 +133,28 @@ THEOREMS = (
             Mutant(LOWEST, "(best.is_backup and not candidate.is_backup)", "False"),
             Mutant(LOWEST, "best.is_backup == candidate.is_backup and", "True and"),
             Mutant(LOWEST, "-1 if best is None else best.index", "-1"),
-            Mutant(SEND, "(2 if is_stale(control, branch) else 0) + (1 if is_spare(branch) else 0)", "(1 if is_spare(branch) else 0)", by="suits"),
-            Mutant(SEND, "(2 if is_stale(control, branch) else 0) + (1 if is_spare(branch) else 0)", "(2 if is_stale(control, branch) else 0)", by="suits"),
+            Mutant(
+                SEND,
+                "(2 if is_stale(control, branch) else 0) + (1 if is_spare(branch) else 0)",
+                "(1 if is_spare(branch) else 0)",
+                by="suits",
+            ),
+            Mutant(
+                SEND,
+                "(2 if is_stale(control, branch) else 0) + (1 if is_spare(branch) else 0)",
+                "(2 if is_stale(control, branch) else 0)",
+                by="suits",
+            ),
             Mutant(SEND, "            if rank < best:\n", "            if rank <= best:\n", by="suits"),
-            Mutant(REINJECT, "        branch.joining is Joining.ESTABLISHED  # [R8684-3.2-21]\n", "        True\n", by="suits"),
+            Mutant(
+                REINJECT,
+                "        branch.joining is Joining.ESTABLISHED  # [R8684-3.2-21]\n",
+                "        True\n",
+                by="suits",
+            ),
             Mutant(REINJECT, "branch.is_backup or branch.wants_backup", "branch.is_backup", by="suits"),
         ),
+        theory="line",
         unclaimed="Rooms: windows are T66 and T69. Data that goes again, and not where it is in flight.",
     ),
 )

@@ -84,11 +84,16 @@ def ends(state: StateName) -> bool:
     return is_reached and not ways
 
 
-def ends_both_ways(order: Annotated[tuple[str, ...], OneOf(
-    ("CLOSE", "ACK_OF_DATA_FIN", "DATA_FIN"),
-    ("CLOSE", "DATA_FIN", "ACK_OF_DATA_FIN"),
-    ("DATA_FIN", "CLOSE", "ACK_OF_DATA_FIN"),
-)]) -> bool:
+def ends_both_ways(
+    order: Annotated[
+        tuple[str, ...],
+        OneOf(
+            ("CLOSE", "ACK_OF_DATA_FIN", "DATA_FIN"),
+            ("CLOSE", "DATA_FIN", "ACK_OF_DATA_FIN"),
+            ("DATA_FIN", "CLOSE", "ACK_OF_DATA_FIN"),
+        ),
+    ],
+) -> bool:
     """In whatever order the two DATA_FINs and our acknowledgment come, both directions end."""
     state = State.M_ESTAB
     for signal in order:
@@ -100,42 +105,44 @@ def ends_both_ways(order: Annotated[tuple[str, ...], OneOf(
 # -- 45: what moves it ----------------------------------------------------------------------------
 
 
-def make_ending(
-    state: Carrying, snd_una: Stream, flight: Length, unsent: Length, rcv_nxt: Stream, missing: Length
-) -> Control:
-    """A connection somewhere on its way; ``missing`` octets before the peer's DATA_FIN have not come.
-
-    Where ours is sent, it is the last of what is not acknowledged.
-    """
+def make_sender(state: Carrying, snd_una: Stream, flight: Length, unsent: Length) -> Control:
+    """A connection somewhere on its way; where our DATA_FIN is sent, it is the last that is in flight."""
     control = make_numbered(0, 0)
     control.state = State[state]
     control.snd_una = snd_una
-    end = snd_una + flight + unsent
     control.snd_nxt = snd_una + flight
+    end = snd_una + flight + unsent
     if state in UNACKNOWLEDGED:
         control.snd_fin = end
         if unsent == 0:
             control.snd_nxt = end + 1
     elif state == "M_FINWAIT_2":
-        end = snd_una - 1
-        control.snd_fin = end
         control.snd_nxt = snd_una
+        end = control.snd_fin = snd_una - 1
     control.snd_queue = Queue(min(snd_una, end))
     control.snd_queue.append(Text(b"", 0, end - control.snd_queue.start))
     control.snd_edge = control.snd_nxt
-    control.rcv_nxt = control.rcv_edge = rcv_nxt
-    if state not in OPEN_AT_THERE:
-        control.rcv_fin = rcv_nxt - 1
-    elif missing > 0:
-        control.rcv_fin = rcv_nxt + missing - 1
-        control.rcv_edge = rcv_nxt + missing
     return control
 
 
-Ending: TypeAlias = Annotated[Control, Built(make_ending)]
+def make_receiver(state: Carrying, rcv_nxt: Stream, missing: Length, is_known: bool) -> Control:
+    """Likewise; the peer's DATA_FIN, if it ``is_known``, is behind ``missing`` octets that have not come."""
+    control = make_numbered(0, 0)
+    control.state = State[state]
+    control.rcv_nxt = rcv_nxt
+    control.rcv_edge = rcv_nxt + missing
+    if state not in OPEN_AT_THERE:
+        control.rcv_fin = rcv_nxt - 1
+    elif is_known:
+        control.rcv_fin = control.rcv_edge
+    return control
 
 
-def acknowledged_means_all(control: Ending, number: Annotated[int, Between(0, (1 << 62) - 1)]) -> bool:
+Sender: TypeAlias = Annotated[Control, Built(make_sender)]
+Receiver: TypeAlias = Annotated[Control, Built(make_receiver)]
+
+
+def acknowledged_means_all(control: Sender, number: Annotated[int, Between(0, (1 << 62) - 1)]) -> bool:
     """A Data ACK ends our direction exactly if it is of the DATA_FIN, and so of all data before it."""
     before, fin = control.state, control.snd_fin
     is_of_fin = before.name in UNACKNOWLEDGED and fin < number <= control.snd_nxt
@@ -148,7 +155,7 @@ def acknowledged_means_all(control: Ending, number: Annotated[int, Between(0, (1
     return is_of_fin
 
 
-def finished_means_all(control: Ending) -> bool:
+def finished_means_all(control: Receiver) -> bool:
     """The peer's direction ends exactly when its DATA_FIN and all data before it have come, and once."""
     before, nxt, fin = control.state, control.rcv_nxt, control.rcv_fin
     is_due = before.name in OPEN_AT_THERE and fin == nxt
@@ -164,7 +171,7 @@ def finished_means_all(control: Ending) -> bool:
     return is_due and control.state is after and control.rcv_nxt == fin + 1
 
 
-def fin_stands(control: Ending, offset: Stream, other: Stream) -> bool:
+def fin_stands(control: Receiver, offset: Stream, other: Stream) -> bool:
     """Where the peer's data ends is said once: inside the window, not before what has come, for good."""
     branch = make_branch()
     had = control.rcv_fin
@@ -175,11 +182,12 @@ def fin_stands(control: Ending, offset: Stream, other: Stream) -> bool:
         return not control.rcv_nxt <= offset <= control.rcv_edge
     reach("an end")
     require(control.rcv_fin == offset, "as it was said")
+    require(control.rcv_nxt <= offset <= control.rcv_edge, "inside the window")
     take_data_fin(control, branch, other)
     return control.rcv_fin == offset
 
 
-def closes_once(control: Ending) -> bool:
+def closes_once(control: Sender) -> bool:
     """The application's close puts the DATA_FIN behind all that was written, wherever that is possible."""
     before, fin = control.state, control.snd_fin
     close(control, 0)
@@ -213,8 +221,10 @@ def needs_our_key(key: Key, peer_key: Key, named: Key) -> bool:
     return is_heard == (named == key)
 
 
-def ends_at_once(state: Annotated[str, OneOf(*CARRYING, "M_TIME_WAIT", "FASTCLOSE_WAIT", "M_CLOSED")]) -> bool:
-    """The peer's MP_FASTCLOSE ends the connection and all its subflows, in any state, ours under way or not."""
+def ends_at_once(
+    state: Annotated[str, OneOf(*CARRYING, "M_TIME_WAIT", "FASTCLOSE_WAIT", "M_CLOSED")],
+) -> bool:
+    """The peer's MP_FASTCLOSE ends the connection and all its subflows, in any state."""
     control = make_numbered(0, 0)
     control.state = State[state]
     branches = make_live(control)
@@ -270,9 +280,18 @@ THEOREMS = (
         claims=(decided, ends),
         goals=(),
         mutants=(
-            Mutant(TABLE, "        Signal.DATA_FIN: State.M_CLOSING,\n", "        Signal.DATA_FIN: State.M_TIME_WAIT,\n"),
+            Mutant(
+                TABLE,
+                "        Signal.DATA_FIN: State.M_CLOSING,\n",
+                "        Signal.DATA_FIN: State.M_TIME_WAIT,\n",
+            ),
             Mutant(TABLE, "        Signal.CLOSE: State.M_LAST_ACK,\n", ""),
-            Mutant(TABLE, "        Signal.ACK_OF_DATA_FIN: State.M_FINWAIT_2,\n", "        Signal.ACK_OF_DATA_FIN: State.M_ESTAB,\n", by="ends"),
+            Mutant(
+                TABLE,
+                "        Signal.ACK_OF_DATA_FIN: State.M_FINWAIT_2,\n",
+                "        Signal.ACK_OF_DATA_FIN: State.M_ESTAB,\n",
+                by="ends",
+            ),
             Mutant(TABLE, "        Signal.SUBFLOWS_CLOSED: State.M_CLOSED,\n", "", by="ends"),
             Mutant(TABLE, "        Signal.END: State.M_CLOSED,  # [R8684-3.5-08]\n", ""),
         ),
@@ -281,25 +300,36 @@ THEOREMS = (
     Theorem(
         id="T27",
         name="both-directions-end",
-        words="Whichever DATA_FIN is first, and also if both are under way at once, a connection is over after"
-        " both have come and ours is acknowledged, and not before.",
+        words="Whichever DATA_FIN is first, and also if both are under way at once, a connection is over"
+        " after both have come and ours is acknowledged, and not before.",
         sections="RFC 8684 §3.3.3, appendix D",
         clauses=("R8684-3.3.3-13", "R8684-D-04"),
         bounds="All orders of the three signals.",
         claims=(ends_both_ways,),
         goals=(),
         mutants=(
-            Mutant(TABLE, "        Signal.DATA_FIN: State.M_CLOSING,\n", "        Signal.DATA_FIN: State.M_TIME_WAIT,\n"),
-            Mutant(TABLE, "        Signal.CLOSE: State.M_LAST_ACK,\n", "        Signal.CLOSE: State.M_CLOSED,\n"),
-            Mutant(TABLE, "        Signal.ACK_OF_DATA_FIN: State.M_TIME_WAIT,\n", "        Signal.ACK_OF_DATA_FIN: State.M_FINWAIT_2,\n"),
+            Mutant(
+                TABLE,
+                "        Signal.DATA_FIN: State.M_CLOSING,\n",
+                "        Signal.DATA_FIN: State.M_TIME_WAIT,\n",
+            ),
+            Mutant(
+                TABLE, "        Signal.CLOSE: State.M_LAST_ACK,\n", "        Signal.CLOSE: State.M_CLOSED,\n"
+            ),
+            Mutant(
+                TABLE,
+                "        Signal.ACK_OF_DATA_FIN: State.M_TIME_WAIT,\n",
+                "        Signal.ACK_OF_DATA_FIN: State.M_FINWAIT_2,\n",
+            ),
         ),
         unclaimed="Losses on the way: what is lost is said again, T46 and the dialogues.",
     ),
     Theorem(
         id="T45",
         name="not-before-the-data",
-        words="Our direction ends exactly with the Data ACK of our DATA_FIN, which is of all data before it; the"
-        " peer's exactly when all data before its DATA_FIN has come. Where data ends is said once, and holds.",
+        words="Our direction ends exactly with the Data ACK of our DATA_FIN, which is of all data before it;"
+        " the peer's exactly when all data before its DATA_FIN has come. Where data ends is said once, and"
+        " holds.",
         sections="RFC 8684 §3.3.3",
         clauses=("R8684-3.3.3-02", "R8684-3.3.3-03", "R8684-3.3.3-06", "R8684-4-01"),
         bounds="Offsets below 2**60, up to 2**30 octets in flight, waiting and missing; all states that carry"
@@ -307,15 +337,42 @@ THEOREMS = (
         claims=(acknowledged_means_all, finished_means_all, fin_stands, closes_once),
         goals=("our DATA_FIN is acknowledged", "the peer's DATA_FIN", "an end"),
         mutants=(
-            Mutant(ACKNOWLEDGE, "control.snd_fin != NO_OFFSET and offset > control.snd_fin", "control.snd_fin != NO_OFFSET and offset >= control.snd_fin"),
-            Mutant(ACKNOWLEDGE, "    if offset > control.snd_nxt:\n", "    if offset > control.snd_nxt + 9:\n"),
+            Mutant(
+                ACKNOWLEDGE,
+                "control.snd_fin != NO_OFFSET and offset > control.snd_fin",
+                "control.snd_fin != NO_OFFSET and offset >= control.snd_fin",
+            ),
+            Mutant(
+                ACKNOWLEDGE, "    if offset > control.snd_nxt:\n", "    if offset > control.snd_nxt + 9:\n"
+            ),
             Mutant(ACKNOWLEDGE, "control.snd_queue.release(min(offset, control.snd_queue.end))", "pass"),
-            Mutant(RECEIVE, "        and control.rcv_nxt == control.rcv_fin\n", "        and control.rcv_nxt <= control.rcv_fin\n", by="finished_means_all"),
-            Mutant(RECEIVE, "        control.rcv_nxt += 1  # [R8684-4-01]", "        control.rcv_nxt += 2  #", by="finished_means_all"),
-            Mutant(RECEIVE, "        and control.state in DATA_FIN_TAKEN\n", "", by="finished_means_all"),
-            Mutant(RECEIVE, "if control.rcv_fin == NO_OFFSET and last <= offset <= control.rcv_edge:", "if last <= offset <= control.rcv_edge:", by="fin_stands"),
-            Mutant(RECEIVE, "last <= offset <= control.rcv_edge:", "offset <= control.rcv_edge:", by="fin_stands"),
-            Mutant(CLOSE, "    control.snd_fin = control.snd_queue.end  #", "    control.snd_fin = control.snd_nxt  #", by="closes_once"),
+            Mutant(
+                RECEIVE,
+                "        and control.rcv_nxt == control.rcv_fin\n",
+                "        and control.rcv_nxt <= control.rcv_fin\n",
+                by="finished_means_all",
+            ),
+            Mutant(
+                RECEIVE,
+                "        control.rcv_nxt += 1  # [R8684-4-01]",
+                "        control.rcv_nxt += 2  #",
+                by="finished_means_all",
+            ),
+            Mutant(
+                RECEIVE,
+                "if control.rcv_fin == NO_OFFSET and last <= offset <= control.rcv_edge:",
+                "if last <= offset <= control.rcv_edge:",
+                by="fin_stands",
+            ),
+            Mutant(
+                RECEIVE, "last <= offset <= control.rcv_edge:", "offset <= control.rcv_edge:", by="fin_stands"
+            ),
+            Mutant(
+                CLOSE,
+                "    control.snd_fin = control.snd_queue.end  #",
+                "    control.snd_fin = control.snd_nxt  #",
+                by="closes_once",
+            ),
         ),
         unclaimed="Data out of order when the DATA_FIN comes: the dialogues have it.",
         theory="line",
@@ -323,22 +380,60 @@ THEOREMS = (
     Theorem(
         id="T57",
         name="fast-close",
-        words="MP_FASTCLOSE is heeded with our own key alone, and then ends the connection and all its subflows"
-        " in any state. Ours ends it, too: by RST at once, or by acknowledgments that are said again a few"
+        words="MP_FASTCLOSE is heeded with our own key alone, and then ends the connection and all its"
+        " subflows in any state. Ours ends it, too: by RST at once, or by acknowledgments that are said"
+        " again a few"
         " times, also if nobody answers.",
         sections="RFC 8684 §3.5",
-        clauses=("R8684-3.5-04", "R8684-3.5-05", "R8684-3.5-06", "R8684-3.5-07", "R8684-3.5-08", "R8684-3.5-11"),
-        bounds="All keys; all states that carry data, two subflows, up to three retransmissions, both versions.",
+        clauses=(
+            "R8684-3.5-04",
+            "R8684-3.5-05",
+            "R8684-3.5-06",
+            "R8684-3.5-07",
+            "R8684-3.5-08",
+            "R8684-3.5-11",
+        ),
+        bounds="All keys; all states that carry data, two subflows, up to three retransmissions, both"
+        " versions.",
         claims=(needs_our_key, ends_at_once, gives_up),
         goals=("our key", "by RST", "no answer"),
         mutants=(
-            Mutant(ABORT, "return is_equal(option.key, control.local_key)", "return is_equal(option.key, control.remote_key)"),
+            Mutant(
+                ABORT,
+                "return is_equal(option.key, control.local_key)",
+                "return is_equal(option.key, control.remote_key)",
+            ),
             Mutant(ABORT, "return is_equal(option.key, control.local_key)", "return True"),
-            Mutant(ABORT, '        branch.subflow.abort("reset", now)\n    if control.state is not', '        pass\n    if control.state is not', by="ends_at_once"),
-            Mutant(ABORT, "    if control.state is not State.M_CLOSED:\n        control.error = control.error or", "    if control.state is not State.FASTCLOSE_WAIT:\n        control.error = control.error or", by="ends_at_once"),
-            Mutant(ABORT, "if control.retries > control.choices.fast_close_retransmissions:", "if control.retries > control.choices.fast_close_retransmissions + 1:", by="gives_up"),
-            Mutant(ABORT, "    control.retransmit_at = now + compute_backoff(branch.subflow.tcb.rto, 0)  # [R8684-3.5-10]\n", "", by="gives_up"),
-            Mutant(ABORT, "    control.is_aborting = True\n    end(control, error, now)", "    control.is_aborting = True", by="gives_up"),
+            Mutant(
+                ABORT,
+                '        branch.subflow.abort("reset", now)\n    if control.state is not',
+                "        pass\n    if control.state is not",
+                by="ends_at_once",
+            ),
+            Mutant(
+                ABORT,
+                "    if control.state is not State.M_CLOSED:\n        control.error = control.error or",
+                "    if control.state is not State.FASTCLOSE_WAIT:\n        control.error = control.error or",
+                by="ends_at_once",
+            ),
+            Mutant(
+                ABORT,
+                "if control.retries > control.choices.fast_close_retransmissions:",
+                "if control.retries > control.choices.fast_close_retransmissions + 1:",
+                by="gives_up",
+            ),
+            Mutant(
+                ABORT,
+                "    control.retransmit_at = now + compute_backoff(branch.subflow.tcb.rto, 0)",
+                "    control.retries = 0",
+                by="gives_up",
+            ),
+            Mutant(
+                ABORT,
+                "    control.is_aborting = True\n    end(control, error, now)",
+                "    control.is_aborting = True",
+                by="gives_up",
+            ),
         ),
         unclaimed="The RST that answers, and what it looks like: the dialogues have it.",
         assumes="SHA-256 is a function of its octets, and nothing more is known of it.",

@@ -214,10 +214,11 @@ def loses_alike(wishes: Wishes, peer_wishes: Wishes, lost: Lost) -> bool:
     """Options that are lost from a SYN or a SYN/ACK make both ends plain TCP, at once."""
     initiator, listener = shake_hands(wishes, peer_wishes, lost)
     require(Mode.OPENING not in (initiator.mode, listener.mode), "settled")
+    is_plain = listener.mode is Mode.PLAIN
     if initiator.mode is not listener.mode:
         reach("an initiator that does not know yet")
-        return lost == "ACK" and listener.mode is Mode.PLAIN
-    return lost == "" or listener.mode is Mode.PLAIN
+        return lost == "ACK" and is_plain
+    return lost == "" or is_plain
 
 
 def learns(
