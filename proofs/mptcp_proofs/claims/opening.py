@@ -213,12 +213,12 @@ def needs_capable_on_ack(option: Answer) -> bool:
 def loses_alike(wishes: Wishes, peer_wishes: Wishes, lost: Lost) -> bool:
     """Options that are lost from a SYN or a SYN/ACK make both ends plain TCP, at once."""
     initiator, listener = shake_hands(wishes, peer_wishes, lost)
-    require(Mode.OPENING not in (initiator.mode, listener.mode), "settled")
-    is_plain = listener.mode is Mode.PLAIN
-    if initiator.mode is not listener.mode:
+    modes = (initiator.mode.value, listener.mode.value)
+    require("opening" not in modes, "settled")
+    if modes == ("multipath", "plain"):
         reach("an initiator that does not know yet")
-        return lost == "ACK" and is_plain
-    return lost == "" or is_plain
+        return lost == "ACK"
+    return modes == ("plain", "plain") or (modes == ("multipath", "multipath") and lost == "")
 
 
 def learns(
@@ -246,7 +246,7 @@ def learns(
     Connection(initiator).check_path(branch, Arrival(Verdict.ACCEPTED, acknowledged=taken), False, 0)
     reach("it has heard")
     require(initiator.snd_nxt == 1 + length and initiator.snd_queue.start == 1, "all data is kept")
-    return initiator.mode is Mode.PLAIN and tcb.state is State.ESTABLISHED
+    return (initiator.mode.value, tcb.state.value) == ("plain", State.ESTABLISHED.value)
 
 
 def believes(wishes: Few, acknowledged: Annotated[int, OneOf(0, 1, 1460)]) -> bool:
