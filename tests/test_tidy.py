@@ -35,8 +35,8 @@ LEVELS = """
 4 scheduler  scheduler lowest_rtt
 4 paths      manager fullmesh kinds
 5 .          events
-5 connection state joining spans mapping book control acknowledge abort fallback initiate join addresses
-5 connection reinject receive fast send close patience news info connection
+5 connection state joining spans mapping book control reasons acknowledge abort fallback initiate join
+5 connection addresses reinject receive fast send close patience news info connection
 6 .          agenda ports interfaces listeners destinations known_paths cookies fast_open assembly registry
 6 .          multihomed host
 7 .          api

@@ -50,6 +50,7 @@ class Choices(Value):
         "announce",
         "announcements",
         "stale_after",
+        "give_up_after",
         "opportunistic",
         "penalise",
         "narrow_numbers",
@@ -73,6 +74,7 @@ class Choices(Value):
         "delayed_ack",
         "nagle",
         "time_wait",
+        "subflow_time_wait",
         "reuse_time_wait",
         "reset_ends_time_wait",
         "close_timeout",
@@ -111,6 +113,7 @@ class Choices(Value):
         announce: bool = False,
         announcements: int = 4,
         stale_after: int = 2,
+        give_up_after: int = 10,
         opportunistic: bool = True,
         penalise: bool = True,
         narrow_numbers: bool = False,
@@ -134,6 +137,7 @@ class Choices(Value):
         delayed_ack: Micros = 40 * MILLISECOND,
         nagle: bool = True,
         time_wait: Micros = 2 * MAXIMUM_SEGMENT_LIFETIME,
+        subflow_time_wait: Micros = 10 * SECOND,
         reuse_time_wait: bool = True,
         reset_ends_time_wait: bool = True,
         close_timeout: Micros = 60 * SECOND,
@@ -169,13 +173,16 @@ class Choices(Value):
             raise Refused("coupling is one of lia, none")
         if paths not in (FULLMESH, SINGLE):
             raise Refused("paths is one of fullmesh, single")
-        if min(subflows, announcements, stale_after) < 1 or min(half_open_joins, failed_joins, addresses) < 0:
+        if (
+            min(subflows, announcements, stale_after, give_up_after) < 1
+            or min(half_open_joins, failed_joins, addresses) < 0
+        ):
             raise Refused("there is at least one subflow, and no limit is negative")
         if ecn not in (ECN_REFUSE, ECN_ACCEPT, ECN_ASK):
             raise Refused("ecn is one of ECN_REFUSE, ECN_ACCEPT, ECN_ASK")
         if not 1280 <= mtu <= 65_535:
             raise Refused("the MTU is between 1280 and 65535 octets")
-        durations = (minimum_rto, delayed_ack, time_wait, close_timeout, blackhole_timeout)
+        durations = (minimum_rto, delayed_ack, time_wait, subflow_time_wait, close_timeout, blackhole_timeout)
         if min(*durations, backlog, fast_close_retransmissions) < 0:
             raise Refused("durations and limits are not negative")
         if delayed_ack >= SECOND // 2:
@@ -223,6 +230,8 @@ class Choices(Value):
         self.announcements: Final = announcements
         # Timeouts in a row after which a subflow carries nothing new while another can. RFC 8684 §3.3.6
         self.stale_after: Final = stale_after
+        # And after which it is reset, while another carries what it would. RFC 8684 §3.3.6 [R8684-3.3.6-08]
+        self.give_up_after: Final = give_up_after
         # Data that holds the window up goes on a faster subflow as well. RFC 8684 §3.3.6 [R8684-3.3.6-03]
         self.opportunistic: Final = opportunistic
         # And the window of the slower one is halved for it. RFC 8684 §3.3.8 [R8684-3.3.8-01]
@@ -278,6 +287,9 @@ class Choices(Value):
         self.nagle: Final = nagle
         # 2 MSL. RFC 9293 §3.6.1 [R9293-3.6.1-01]
         self.time_wait: Final = time_wait
+        # At most this after both DATA_FINs, which is when the stream is over. RFC 8684 §3.3.3
+        # [R8684-3.3.3-11]
+        self.subflow_time_wait: Final = subflow_time_wait
         # A SYN that is newer, by its timestamp or its number, opens anew from TIME-WAIT. RFC 9293
         # §3.6.1 [R9293-3.6.1-03] [R9293-3.6.1-05], RFC 6191 §2
         self.reuse_time_wait: Final = reuse_time_wait

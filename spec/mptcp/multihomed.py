@@ -4,7 +4,7 @@ from mptcp.assembly import make_subflow
 from mptcp.choices import Choices
 from mptcp.connection.connection import Connection
 from mptcp.connection.control import Branch, Control
-from mptcp.connection.join import find_join, find_objection, refuse
+from mptcp.connection.join import find_join, find_objection, find_reason, refuse
 from mptcp.errors import Refused
 from mptcp.paths.manager import Join
 from mptcp.ports import compute_iss, compute_ts_offset, is_unicast
@@ -75,10 +75,10 @@ class Multihomed(Registry):
         four = (segment.destination, segment.destination_port, segment.source, segment.source_port)
         if connection is not None:
             self.clear(connection)  # whoever tries again and again leaves nothing behind
-        objection = "token" if connection is None else find_objection(connection.control, four)
+        objection = "" if connection is None else find_objection(connection.control, four)
         if connection is None or objection:
-            self.journal.note(now, "host", "MP_JOIN refused", objection)
-            self.answer(refuse(segment, connection is not None))
+            self.journal.note(now, "host", "MP_JOIN refused", objection or "token")
+            self.answer(refuse(segment, find_reason(objection)))
             return None
         subflow = self.create_subflow(connection.control, four, now)
         connection.accept(subflow, option, self.chance.draw(NONCE_LENGTH), now)

@@ -65,6 +65,7 @@ KEY_LENGTH: Final = 8  # octets; RFC 8684 §3.1
 DESTINATIONS: Final = 1024  # addresses of which a host remembers what it learnt; RFC 8684 §3.9.3; ours
 REST: Final = 1 * SECOND  # µs; before a pair of addresses is tried again, doubled by failures; ours
 LONGEST_REST: Final = 60 * SECOND  # µs; ours
+STRANGERS: Final = 16  # addresses of failing joins that a connection counts; RFC 8684 §3.9.3; ours
 SIGNALS_IN_ROW: Final = 2  # acknowledgments for signalling alone; RFC 8684 §3.4.1 [R8684-3.4.1-31]
 KEEPALIVES: Final = 3  # probes of a path whose address was removed; RFC 8684 §3.4.2; ours
 LARGEST_MAPPING: Final = 65_535  # octets; the data-level length has 16 bits; RFC 8684 §3.3.1

@@ -59,11 +59,13 @@ def add_local(control: Control, address: Address, port: Port, is_backup: bool, i
 
 def refresh(control: Control, local_id: int, remote_id: int) -> None:
     """What was tried with one of these is worth another try; -1 stands for none."""
-    rests = control.book.rests
-    for pair in list(rests):
+    book = control.book
+    for pair in [*book.rests, *book.barred]:
         if pair[0] == local_id or pair[1] == remote_id:
-            del rests[pair]
-    control.book.is_due = True
+            book.rests.pop(pair, None)
+            if pair in book.barred:
+                book.barred.remove(pair)
+    book.is_due = True
 
 
 def remove_local(control: Control, address: Address, now: Micros) -> None:
@@ -366,7 +368,7 @@ def compute_facts(control: Control, now: Micros) -> Facts:
             live += 1
             if is_taken(control, branch):
                 taken.append((branch.local_id, branch.remote_id))
-    resting = tuple([pair for pair, until in book.rests.items() if until > now])
+    resting = (*[pair for pair, until in book.rests.items() if until > now], *book.barred)
     room = control.choices.subflows - live
     is_open = control.mode is Mode.MULTIPATH and control.is_confirmed and control.state in MAY_CARRY
     if not is_open or book.failures >= control.choices.failed_joins:

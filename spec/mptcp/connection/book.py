@@ -45,12 +45,25 @@ class Remote(Record):
 class Book(Record):
     """What a connection knows of addresses, and of the attempts to use them."""
 
-    FIELDS = ("locals", "remotes", "rests", "failures", "removed", "is_due", "wake_at", "was_joined")
+    FIELDS = (
+        "locals",
+        "remotes",
+        "rests",
+        "barred",
+        "strangers",
+        "failures",
+        "removed",
+        "is_due",
+        "wake_at",
+        "was_joined",
+    )
 
     def __init__(self) -> None:
         self.locals: dict[int, Local] = {}
         self.remotes: dict[int, Remote] = {}
         self.rests: dict[tuple[int, int], Micros] = {}  # pair of IDs: not to be tried before
+        self.barred: list[tuple[int, int]] = []  # pairs that the peer said are of no use [R8684-3.6-08]
+        self.strangers: dict[Address, int] = {}  # who joined from there with a wrong HMAC, how often
         self.failures = 0  # joins that failed since the last one that did not
         self.removed: list[int] = []  # IDs that the peer has not been told are gone
         self.is_due = True  # the path manager has something new to look at

@@ -9,9 +9,11 @@ from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import leave, take_plain_ack
 from mptcp.connection.joining import Joining
 from mptcp.connection.receive import finish
-from mptcp.connection.reinject import hand_over, is_outstanding, is_usable, lose, remap_missing
+from mptcp.connection.reinject import abandon, hand_over, is_outstanding, is_usable, lose, remap_missing
 from mptcp.connection.state import MAY_WRITE, OVER, Signal, State
+from mptcp.parameters import REASON_OUTSTANDING
 from mptcp.subflow.control import NEVER, NO_OFFSET
+from mptcp.subflow.state import SYNCHRONIZED
 from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.timers import compute_backoff
 from mptcp.values import Micros
@@ -44,6 +46,7 @@ def progress(control: Control, now: Micros) -> None:
         elif len(control.branches) > 1:
             shed(control, now)
             hand_over(control, now)
+            abandon(control, now)
     elif control.mode is Mode.PLAIN:
         progress_plain(control, now)
     watch_subflows(control, now)
@@ -82,9 +85,20 @@ def is_ready_for_fin(control: Control) -> bool:
 
 
 def close_subflows(control: Control, now: Micros) -> None:
-    """FIN on every subflow, once [R8684-3.3.3-10]."""
+    """FIN on every subflow, once [R8684-3.3.3-10].
+
+    After it a subflow keeps its ports for less than TCP would [R8684-3.3.3-11]: what comes late is no
+    data of the next connection, whose keys are others. One that still tries to send what came by the
+    others is of no use to anybody [R8684-3.3.3-12].
+    """
     for branch in control.branches:
-        if not branch.is_closing and is_drained(branch):
+        tcb = branch.subflow.tcb
+        tcb.time_wait = min(control.choices.time_wait, control.choices.subflow_time_wait)
+        if tcb.retries > 0 and tcb.snd_una < tcb.snd_queue.end and tcb.state in SYNCHRONIZED:
+            branch.is_closing = True
+            branch.reset_reason = REASON_OUTSTANDING  # [R8684-3.6-15]
+            branch.subflow.abort("", now)
+        elif not branch.is_closing and is_drained(branch):
             branch.is_closing = True
             if branch.joining is Joining.ESTABLISHED:
                 branch.subflow.close(now)
@@ -151,7 +165,7 @@ def is_stuck(control: Control, state: SubflowState) -> bool:
 def watch_subflows(control: Control, now: Micros) -> None:
     """What is over, is over: its data goes elsewhere; and without any subflow, so is the connection.
 
-    A RST ends its subflow alone [R8684-3.5-01]: where another subflow may come, it is waited for.
+    A RST ends its subflow alone [R8684-3.5-01] [R8684-4-08]: where another one may come, it is waited for.
     """
     for branch in control.branches:
         if branch.subflow.tcb.state is SubflowState.CLOSED and not branch.is_lost:

@@ -13,6 +13,7 @@ from mptcp.connection import (
     initiate,
     join,
     patience,
+    reasons,
     receive,
     reinject,
     send,
@@ -280,6 +281,8 @@ class Connection(Record):
         arrival = branch.subflow.arrive(segment, is_signal(segment.options), now)
         if arrival.verdict is Verdict.REFUSED:
             return compute_reset(segment)
+        if arrival.verdict is Verdict.RESET:
+            reasons.take(branch, arrival.options)
         if arrival.verdict is Verdict.RESET or control.state is State.FASTCLOSE_WAIT:
             if control.mode is Mode.MULTIPATH and abort.has_fast_close(control, arrival.options):
                 abort.take_fast_close(control, now)

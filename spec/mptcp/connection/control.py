@@ -67,6 +67,8 @@ class Branch(Record):
         "is_lost",
         "is_forsaken",
         "reset_reason",
+        "peer_reason",
+        "is_barred",
         "fail_dsn",
         "has_sent_fail",
     )
@@ -102,6 +104,8 @@ class Branch(Record):
         self.is_lost = False  # it is over, and what follows from that is done
         self.is_forsaken = False  # and the peer cannot be told before there is another
         self.reset_reason = NO_OFFSET  # its RST carries MP_TCPRST with this reason
+        self.peer_reason = NO_OFFSET  # the peer's RST carried MP_TCPRST with this reason
+        self.is_barred = False  # and it said that the path is not to be tried again
         self.fail_dsn = NO_OFFSET  # data offset that MP_FAIL is to name here, and on no other subflow
         self.has_sent_fail = False
 

@@ -6,18 +6,18 @@ Both roles: who opens it is Host A of the RFC for this subflow, whoever opened t
 
 from typing import Final
 
+from mptcp.connection import reasons
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.joining import TRANSITIONS, Joining, Signal
 from mptcp.connection.state import MAY_CARRY
 from mptcp.keys import compute_join_hmac, is_equal
-from mptcp.parameters import REASON_MPTCP, REASON_PROHIBITED
+from mptcp.parameters import REASON_MPTCP, REASON_PROHIBITED, REASON_RESOURCES, STRANGERS
 from mptcp.subflow.arrival import Arrival
 from mptcp.subflow.arrive import compute_reset
 from mptcp.subflow.control import NEVER
 from mptcp.subflow.state import SYNCHRONIZED, State
 from mptcp.subflow.timers import compute_backoff
-from mptcp.values import FourTuple, Micros
-from mptcp.wire.endings import TcpReset
+from mptcp.values import Address, FourTuple, Micros
 from mptcp.wire.handshake import (
     ACK_HMAC,
     SYN_ACK_HMAC,
@@ -30,6 +30,7 @@ from mptcp.wire.handshake import (
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, SYN, Segment
 
+TOO_MANY_HALF_OPEN: Final = "as many half-open joins as there may be"
 OPENING: Final = (Joining.WAITING, Joining.ANSWERED, Joining.PRE_ESTABLISHED)
 
 
@@ -83,21 +84,31 @@ def find_objection(control: Control, four: FourTuple) -> str:
     if live >= control.choices.subflows:
         return "as many subflows as there may be"
     if half >= control.choices.half_open_joins:
-        return "as many half-open joins as there may be"
+        return TOO_MANY_HALF_OPEN
+    if control.book.strangers.get(four[2], 0) >= control.choices.failed_joins:
+        return "too many joins from there were wrong"  # [R8684-3.9.3-04]
     return ""
 
 
-def refuse(segment: Segment, is_known: bool) -> Segment | None:
-    """The RST for a joining SYN; its MP_TCPRST says whether the token is known or the wish is not granted.
+def find_reason(objection: str) -> int:
+    """What MP_TCPRST says to a SYN with ``objection``: empty where the token is nobody's.
 
-    [R8684-3.2-24] [R8684-3.2-14] [R8684-3.2-25] [R8684-3.6-14] [R8684-3.8-01] A SYN whose MP_JOIN was
-    taken out does not come here: a listener takes it for another connection, or TCP refuses it
-    [R8684-3.2-32].
+    [R8684-3.2-24] [R8684-3.2-14] [R8684-3.2-25] [R8684-3.6-14] [R8684-3.8-01]
+    """
+    if not objection:
+        return REASON_MPTCP
+    return REASON_RESOURCES if objection == TOO_MANY_HALF_OPEN else REASON_PROHIBITED  # [R8684-3.6-13]
+
+
+def refuse(segment: Segment, reason: int) -> Segment | None:
+    """The RST for a joining SYN, with MP_TCPRST.
+
+    A SYN whose MP_JOIN was taken out does not come here: a listener takes it for another connection, or
+    TCP refuses it [R8684-3.2-32].
     """
     reset = compute_reset(segment)
     if reset is None:
         return None
-    reason = REASON_PROHIBITED if is_known else REASON_MPTCP
     return Segment(
         reset.source,
         reset.destination,
@@ -108,7 +119,7 @@ def refuse(segment: Segment, is_known: bool) -> Segment | None:
         reset.flags,
         0,
         0,
-        (TcpReset(0, reason),),
+        (reasons.make(reason),),
         (),
     )
 
@@ -201,7 +212,15 @@ def take_third(control: Control, branch: Branch, arrival: Arrival, now: Micros) 
             move(control, branch, Signal.JOIN_ACK, now)
             branch.subflow.acknowledge()  # [R8684-3.2-18] at once
             return
+    note_stranger(control, branch.subflow.tcb.remote)
     fail(control, branch, "no MP_JOIN, or not the right one, on the ACK", now)
+
+
+def note_stranger(control: Control, address: Address) -> None:
+    """Somebody at ``address``, who hears what we send there, does not know the keys [R8684-3.9.3-04]."""
+    strangers = control.book.strangers
+    if address in strangers or len(strangers) < STRANGERS:
+        strangers[address] = strangers.get(address, 0) + 1
 
 
 def fail(control: Control, branch: Branch, why: str, now: Micros) -> None:

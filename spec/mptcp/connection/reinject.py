@@ -2,13 +2,14 @@
 
 from typing import Final
 
+from mptcp.connection import reasons
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.join import move
 from mptcp.connection.joining import Joining, Signal
 from mptcp.connection.mapping import Run
 from mptcp.connection.state import MAY_CARRY
 from mptcp.events import SubflowClosed
-from mptcp.parameters import LONGEST_REST, REST
+from mptcp.parameters import REASON_PERFORMANCE
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.transmit import may_send_text
@@ -91,12 +92,30 @@ def hand_over(control: Control, now: Micros) -> None:
         branch.handed = tcb.snd_queue.end
 
 
+def abandon(control: Control, now: Micros) -> None:
+    """A subflow that others do without is given up before TCP would [R8684-3.3.6-08] [R8684-3.3.6-10].
+
+    A new one finds out sooner than a timer that has backed off whether the path is there again; and what
+    it would send again by then has gone by the others [R8684-3.3.2-08].
+    """
+    for branch in control.branches:
+        tcb = branch.subflow.tcb
+        if tcb.retries < control.choices.give_up_after or not is_usable(branch):
+            continue
+        for other in control.branches:
+            if is_usable(other) and not is_stale(control, other):
+                control.journal.note(now, control.name, "subflow given up", tcb.name)
+                branch.reset_reason = REASON_PERFORMANCE  # [R8684-3.3.6-11] [R8684-3.6-16]
+                branch.subflow.abort("timed out", now)
+                break
+
+
 def lose(control: Control, branch: Branch, now: Micros) -> None:
     """A subflow is over, in whatever way: what it had in flight is dropped there [R8684-3.3.6-09].
 
     The pair of addresses rests for a while, longer each time [R8684-3.9.3-07] [R8684-3.9.2-04]; after a
     join that failed, until the peer announces the address again [R8684-3.4.1-24] [R8684-3.9.3-05], unless
-    no other subflow is left.
+    no other subflow is left; after a RST that called the error permanent, even then.
     """
     branch.is_lost = True
     branch.check_at = NEVER
@@ -120,14 +139,17 @@ def lose(control: Control, branch: Branch, now: Micros) -> None:
             book.failures += 1
     branch.sent.clear()
     is_last = not any(is_usable(other) for other in control.branches)
-    rest = min(REST << min(book.failures, 16), LONGEST_REST)
+    rest = reasons.compute_rest(branch.peer_reason, book.failures)
     if is_last:
         for pair, until in book.rests.items():
             if until == NEVER:
                 book.rests[pair] = now + rest
+    pair = (branch.local_id, branch.remote_id)
+    if branch.is_barred and pair not in book.barred:
+        book.barred.append(pair)  # [R8684-3.6-08]
     if (branch.opened_here or was_part) and tcb.error != CROSSED:
-        pair = (branch.local_id, branch.remote_id)
-        book.rests[pair] = now + rest if was_part or is_last else NEVER
+        is_passing = branch.peer_reason != NO_OFFSET and not branch.is_barred  # [R8684-3.6-06]
+        book.rests[pair] = now + rest if was_part or is_last or is_passing else NEVER
     book.is_due = True
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mptcp.congestion.controller import Window
-from mptcp.connection import fast, join
+from mptcp.connection import fast, join, reasons
 from mptcp.connection.addresses import is_long, take_signal
 from mptcp.connection.control import Branch, Control, Mode
 from mptcp.connection.fallback import compute_send_shift
@@ -26,7 +26,7 @@ from mptcp.subflow.control import NO_OFFSET
 from mptcp.subflow.state import State
 from mptcp.values import Micros
 from mptcp.wire.dss import DataAck, Dss, Mapping
-from mptcp.wire.endings import Fail, FastClose, TcpReset
+from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import CapableAck, CapableData
 from mptcp.wire.options import Option
 from mptcp.wire.segment import SYN, Segment
@@ -336,7 +336,8 @@ def compute_ack_options(control: Control, branch: Branch) -> tuple[Option, ...]:
     if branch.signals:
         tcb = branch.subflow.tcb
         if is_long(branch.signals[0]) and tcb.last_ack_sent != tcb.rcv_nxt:
-            return tuple(options)  # what is new is acknowledged with a Data ACK, the next one repeats it
+            # what is new is acknowledged with a Data ACK, the next one repeats it
+            return tuple(options)  # [R8684-3-04]
         one = take_signal(branch)
         if one is not None:
             options.append(one)
@@ -395,9 +396,9 @@ def compute_reset_options(control: Control, branch: Branch) -> tuple[Option, ...
     elif branch.fail_dsn != NO_OFFSET:
         options.append(Fail(compute_wire_64(control.remote_idsn, branch.fail_dsn)))
     if branch.reset_reason != NO_OFFSET:
-        options.append(TcpReset(0, branch.reset_reason))
+        options.append(reasons.make(branch.reset_reason))
     elif control.is_aborting:
-        options.append(TcpReset(0, REASON_UNSPECIFIED))  # [R8684-3.6-11]
+        options.append(reasons.make(REASON_UNSPECIFIED))  # [R8684-3.6-11]
     if control.version == 0:
         return tuple([option for option in options if isinstance(option, Fail)])
     return tuple(options)

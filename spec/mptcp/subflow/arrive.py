@@ -220,7 +220,7 @@ def check_sequence(
         tcb.ecn.take_syn_again(segment.flags)
         return dropped("R9293-3.10.7.4")
     if tcb.state is State.TIME_WAIT and segment.flags & FIN:
-        tcb.time_wait_at = now + tcb.choices.time_wait  # the retransmitted FIN: 2 MSL begin anew
+        tcb.time_wait_at = now + tcb.time_wait  # the retransmitted FIN: 2 MSL begin anew
     tcb.journal.note(now, tcb.name, "unacceptable sequence number")
     tcb.ack_now = True
     note_duplicate(tcb, seq, min(seq + segment.text_length, tcb.rcv_nxt))

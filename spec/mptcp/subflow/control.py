@@ -117,6 +117,7 @@ class Control(Record):
         "rto_at",
         "persist_at",
         "ack_at",
+        "time_wait",
         "time_wait_at",
         "pto_at",
         "reorder_at",
@@ -233,6 +234,7 @@ class Control(Record):
         self.rto_at: Micros = NEVER
         self.persist_at: Micros = NEVER
         self.ack_at: Micros = NEVER
+        self.time_wait: Micros = choices.time_wait  # 2 MSL, or what the connection thinks enough
         self.time_wait_at: Micros = NEVER
         self.pto_at: Micros = NEVER  # the loss probe: RFC 8985 §7.2
         self.reorder_at: Micros = NEVER  # what may only be late counts as lost: RFC 8985 §6.2

@@ -16,7 +16,7 @@ def move(tcb: Control, signal: Signal, now: Micros) -> None:
     tcb.state = TRANSITIONS[before][signal]
     tcb.journal.note(now, tcb.name, signal.value, before.value + " -> " + tcb.state.value)
     if tcb.state is State.TIME_WAIT:
-        tcb.time_wait_at = now + tcb.choices.time_wait  # [R9293-3.6.1-01]
+        tcb.time_wait_at = now + tcb.time_wait  # [R9293-3.6.1-01]
         stop_sending(tcb)
     elif tcb.state is State.ESTABLISHED:
         if tcb.keep_alive:

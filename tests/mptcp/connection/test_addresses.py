@@ -115,7 +115,7 @@ def test_several_announcements() -> None:
     assert {one.address[3] for one in seen} == {1, 2, 3, 4, 5}
 
 
-@pytest.mark.clause("R8684-3.4.1-30", "R8684-3.3.2-09")
+@pytest.mark.clause("R8684-3.4.1-30", "R8684-3.3.2-09", "R8684-3-04")
 def test_announcement_does_not_hide_a_data_ack() -> None:
     """Where there is no room for both, what is new is acknowledged first."""
     options = (*PEER_OPTIONS, Timestamps(7, 0))

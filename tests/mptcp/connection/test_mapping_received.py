@@ -424,6 +424,20 @@ def test_subflow_numbers_are_relative() -> None:
     assert user.reads() == octets
 
 
+@pytest.mark.clause("R8684-3.3.4-05")
+@pytest.mark.parametrize(("dsn", "ssn", "is_ahead"), [(1, 1, False), (11, 6, False), (6, 11, True)])
+def test_subflow_ahead_of_its_data(dsn: int, ssn: int, is_ahead: bool) -> None:
+    """More is missing on the subflow than at data level: it is looked at, noted, and taken all the same.
+
+    For so it is, too, where the data in between was sent again by another subflow.
+    """
+    user, peer = established(multipath=True)
+    peer.sends(ACK, seq=ssn, text=b"hello", options=[map_text(dsn, ssn, 5)])
+    noted = [note for note in peer.dialogue.journal.notes if note.rule == "mapping ahead of its data"]
+    assert len(noted) == is_ahead
+    assert status(user).state == "M_ESTAB"
+
+
 # -- urgent data ------------------------------------------------------------------------------
 
 

@@ -5,8 +5,9 @@ import pytest
 from mptcp.events import Accepted, Readable, SubflowEstablished
 from mptcp.host import Host
 from mptcp.keys import compute_token
-from mptcp.parameters import MILLISECOND, SECOND
+from mptcp.parameters import MILLISECOND, REASON_RESOURCES, SECOND
 from mptcp.wire.addresses import AddAddrEcho, RemoveAddr
+from mptcp.wire.endings import TRANSIENT, TcpReset
 from mptcp.wire.handshake import HMAC_SHA256, CapableSyn, JoinAck, JoinSyn
 from mptcp.wire.segment import ACK, RST, SYN
 from mptcp_model.dialogue import DataSignal, Peer, User
@@ -55,7 +56,7 @@ def test_guessed_hmac() -> None:
     user, first = established(multipath=True)
     nonces = set()
     for number in range(50):
-        other = first.dialogue.meets(port=1_024 + number)
+        other = first.dialogue.meets(bytes([198, 51, 100, 1 + number]), port=1_024 + number)
         syn_ack = ask(other, first)
         nonces.add(next(o.nonce for o in syn_ack.options if hasattr(o, "nonce")))
         other.sends(ACK, options=[JoinAck(bytes([number]) * 20)])
@@ -65,14 +66,49 @@ def test_guessed_hmac() -> None:
     still_fine(user, first)
 
 
-@pytest.mark.clause("R8684-3.9.2-03", "R8684-3.2-25")
+@pytest.mark.clause("R8684-3.9.3-04", "R8684-3.2-28", "R8684-3.2-17")
+def test_guessed_hmac_from_one_address() -> None:
+    """Who was wrong often enough is not answered there any more; anybody else is, and the paths stay."""
+    user, first = established(multipath=True, failed_joins=3)
+    answers = []
+    for number in range(20):
+        other = first.dialogue.meets(VICTIM, 1_024 + number)
+        other.sends(SYN, options=[make_syn(other, first)])
+        answers.append(other.expects(other.inbox[0].segment.flags).flags)
+        if answers[-1] & SYN:
+            other.sends(ACK, options=[JoinAck(bytes([number]) * 20)])
+            other.expects(RST | ACK)
+    assert answers == [SYN | ACK] * 3 + [RST | ACK] * 17
+    late = first.dialogue.meets(port=5_000)
+    join(late, first)
+    user.hears(SubflowEstablished)
+    still_fine(user, first)
+
+
+@pytest.mark.clause("R8684-3.9.3-04", "R8684-3.2-28")
+def test_guessed_hmac_from_many_addresses() -> None:
+    """Those who are counted are few: the memory for it has an end."""
+    user, first = established(multipath=True)
+    for number in range(60):
+        other = first.dialogue.meets(bytes([198, 51, 100, 1 + number]), 1_024 + number)
+        ask(other, first)
+        other.sends(ACK, options=[JoinAck(bytes([number]) * 20)])
+        other.expects(RST | ACK)
+    assert len(user.host.connections[user.connection].control.book.strangers) == 16
+    still_fine(user, first)
+
+
+@pytest.mark.clause("R8684-3.9.2-03", "R8684-3.2-25", "R8684-3.6-13")
 def test_half_open_joins() -> None:
     """Exhaustion of one token (RFC 7430 §3): a limit of its own, and the room comes back."""
     user, first = established(multipath=True, half_open_joins=3, syn_attempts=2)
     peers = [first.dialogue.meets(port=1_024 + number) for number in range(20)]
     for peer in peers:
         peer.sends(SYN, options=[make_syn(peer, first)])
-    answers = [peer.skips()[0].flags for peer in peers]
+    heard = [peer.skips()[0] for peer in peers]
+    answers = [one.flags for one in heard]
+    # what is short now may not be later: the error is transient
+    assert all(TcpReset(TRANSIENT, REASON_RESOURCES) in one.options for one in heard[3:])
     assert answers == [SYN | ACK] * 3 + [RST | ACK] * 17
     still_fine(user, first)
     first.waits(60 * SECOND)
