@@ -99,7 +99,7 @@ class Multihomed(Registry):
         return self.clear(connection)
 
     def fulfil(self, connection: Connection, now: Micros) -> None:
-        """Open the subflows that the path manager wishes for now."""
+        """Open the subflows that the path manager wishes for now, each with a new nonce [R8684-5-03]."""
         for wish in connection.wishes(now):
             four = self.choose(connection.control, wish)
             if four is None:

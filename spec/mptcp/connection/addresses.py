@@ -1,7 +1,8 @@
 """ADD_ADDR, REMOVE_ADDR, MP_PRIO, and what the path manager makes of them (RFC 8684 §3.4, §3.3.8).
 
 The Address ID is what links the three with MP_JOIN [R8684-3.4.1-04], whatever addresses a NAT shows
-[R8684-3.2-07]. Each is information: what becomes of it is the receiver's choice [R8684-3.9.3-06].
+[R8684-3.2-07] [R8684-2.7-01]. Each is information: what becomes of it is the receiver's choice
+[R8684-3.9.3-06].
 """
 
 from typing import Final
@@ -43,7 +44,10 @@ def find_local_id(control: Control, address: Address) -> int:
 
 
 def add_local(control: Control, address: Address, port: Port, is_backup: bool, is_signal: bool) -> None:
-    """An address of ours may be used; its ID is its own until it is removed [R8684-3.4.1-05]."""
+    """An address of ours may be used; its ID is its own until it is removed.
+
+    [R8684-3.4.1-05] [R6824-3.4.1-05]
+    """
     book = control.book
     known = find_local_id(control, address)
     if known >= 0:
@@ -106,10 +110,14 @@ def is_speaking(branch: Branch) -> bool:
 def tell_removed(control: Control, now: Micros) -> None:
     """REMOVE_ADDR for all that is gone, on a subflow that is not [R8684-3.4.2-05]."""
     book = control.book
-    for branch in control.branches:
-        if book.removed and is_speaking(branch) and branch.local_id not in book.removed:
-            signal(branch, RemoveAddr(tuple(book.removed[:16])), now)
-            del book.removed[:16]
+    speakers = [one for one in control.branches if is_speaking(one) and one.local_id not in book.removed]
+    while book.removed and speakers:
+        option = RemoveAddr(tuple(book.removed[:16]))
+        del book.removed[:16]
+        for branch in speakers:
+            signal(branch, option, now)
+            if control.version > 0:
+                break  # [R6824-3.4.1-03]
 
 
 def set_priority(control: Control, address: Address, is_backup: bool, now: Micros) -> None:
@@ -174,13 +182,16 @@ def announce(control: Control, now: Micros) -> None:
         if local.announce_at > now:
             continue
         local.announce_at = NEVER
-        for branch in control.branches:
-            if is_speaking(branch):
-                signal(branch, make_announcement(control, address_id, local), now)
-                local.tries += 1
-                if local.tries < control.choices.announcements:
-                    local.announce_at = now + compute_backoff(branch.subflow.tcb.rto, local.tries)
-                break
+        speakers = [one for one in control.branches if is_speaking(one)]
+        if not speakers:
+            continue
+        local.tries += 1
+        if local.tries < control.choices.announcements:
+            local.announce_at = now + compute_backoff(speakers[0].subflow.tcb.rto, local.tries)
+        for branch in speakers:
+            signal(branch, make_announcement(control, address_id, local), now)
+            if control.version > 0:
+                break  # [R6824-3.4.1-03] nothing echoes in version 0: all that there are say it
 
 
 def make_announcement(control: Control, address_id: int, local: Local) -> Option:
@@ -196,7 +207,10 @@ def make_announcement(control: Control, address_id: int, local: Local) -> Option
 
 
 def take_option(control: Control, branch: Branch, option: Option, now: Micros) -> None:
-    """One of these options, on a segment that TCP accepted [R8684-3.4.1-02] [R8684-3.4.2-12]."""
+    """One of these options, on a segment that TCP accepted [R8684-3.4.1-02] [R8684-3.4.2-12].
+
+    As many as there are in it [R6824-3.4.1-01].
+    """
     if isinstance(option, AddAddr):
         take_announcement(control, branch, option, now)
     elif isinstance(option, AddAddrV0):
@@ -217,9 +231,9 @@ def take_option(control: Control, branch: Branch, option: Option, now: Micros) -
 def take_announcement(control: Control, branch: Branch, option: AddAddr, now: Micros) -> None:
     """ADD_ADDR: dropped unless its HMAC is right [R8684-3.4.1-17]; else it is echoed, used or not.
 
-    Nobody in between makes one, or alters it [R8684-3.4.1-16]. The journal may feed whoever looks for
-    intruders [R8684-3.4.2-13]. The echo has no HMAC [R8684-2.3-02] [R8684-E-06], and goes as often as
-    the option comes [R8684-3.4.1-20]: it may have been lost.
+    Nobody in between makes one, or alters it [R8684-3.4.1-16] [R8684-5-08]. The journal may feed whoever
+    looks for intruders [R8684-3.4.2-13]. The echo has no HMAC [R8684-2.3-02] [R8684-E-06], and goes as
+    often as the option comes [R8684-3.4.1-20]: it may have been lost.
     """
     address_id, address, port = option.address_id, option.address, option.port
     hmac = compute_add_addr_hmac(control.remote_key, control.local_key, address_id, address, port)
@@ -251,7 +265,9 @@ def take_address(
         if len(book.remotes) > control.choices.addresses:
             return  # [R8684-3.4.1-07]
         book.remotes[address_id] = Remote(address, wanted)
-    elif known.address == address:
+    elif known.address != address:
+        return  # [R6824-3.4.1-06]
+    else:
         known.port = wanted  # [R8684-3.4.1-27]
         known.is_removed = False
     refresh(control, -1, address_id)
@@ -369,7 +385,7 @@ def compute_facts(control: Control, now: Micros) -> Facts:
             if is_taken(control, branch):
                 taken.append((branch.local_id, branch.remote_id))
     resting = (*[pair for pair, until in book.rests.items() if until > now], *book.barred)
-    room = control.choices.subflows - live
+    room = control.choices.subflows - live  # [R8684-5-07] however many are announced
     is_open = control.mode is Mode.MULTIPATH and control.is_confirmed and control.state in MAY_CARRY
     if not is_open or book.failures >= control.choices.failed_joins:
         room = 0

@@ -1,7 +1,7 @@
 """The addresses of both hosts by their Address IDs (RFC 8684 §3.2, §3.4): a record without behaviour.
 
-[R8684-3.2-09] [R8684-3.4.1-06] Each connection keeps a book of its own; ID 0 is the address of the
-first subflow [R8684-3.2-08].
+[R8684-3.2-09] [R8684-3.4.1-06] [R8684-4-09] [R6824-3.2-02] Each connection keeps a book of its own; ID 0
+is the address of the first subflow [R8684-3.2-08].
 """
 
 from mptcp.subflow.control import NEVER

@@ -114,7 +114,7 @@ class Connection(Record):
     def wishes(self, now: Micros) -> list[Join]:
         """The subflows that should be opened now; asked after each change, and seldom answered."""
         control = self.control
-        if not control.book.is_due or not control.is_confirmed:
+        if not control.book.is_due or not control.is_confirmed:  # [R6824-3.1-03]
             return []
         return addresses.consider(control, now)
 
@@ -286,7 +286,8 @@ class Connection(Record):
         if arrival.verdict is Verdict.RESET or control.state is State.FASTCLOSE_WAIT:
             if control.mode is Mode.MULTIPATH and abort.has_fast_close(control, arrival.options):
                 abort.take_fast_close(control, now)
-        elif arrival.verdict is Verdict.ACCEPTED:  # [R8684-3-07] options count on what TCP accepted
+        elif arrival.verdict is Verdict.ACCEPTED:
+            # [R8684-3-07] [R8684-2.7-02] options count on what TCP accepted
             if branch.in_row or branch.checks:
                 addresses.take_life(branch)
             if not branch.is_first:
@@ -384,7 +385,10 @@ class Connection(Record):
         receive.take_run(control, branch, run, arrival, now)
 
     def check_path(self, branch: Branch, arrival: Arrival, has_data_ack: bool, now: Micros) -> None:
-        """Does the path carry our options at all? (RFC 8684 §3.7)"""
+        """Does the path carry our options at all? (RFC 8684 §3.7)
+
+        Who acknowledges on the way, for whatever reason, has none to send [R8684-6-06].
+        """
         control = self.control
         if control.mode is not Mode.MULTIPATH or branch.subflow.tcb.reset_now:
             return

@@ -148,7 +148,7 @@ def take_fail(control: Control, branch: Branch, number: int, now: Micros) -> Non
 
 
 def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micros) -> None:
-    """The data from data offset ``dsn`` on is not what was sent [R8684-3.7-13].
+    """The data from data offset ``dsn`` on is not what was sent [R8684-3.7-13] [R8684-6-09].
 
     On the only subflow, in line, MP_FAIL asks for the infinite mapping [R8684-3.7-19]; until it
     comes nothing is acknowledged at data level [R8684-3.7-18]. Otherwise the subflow ends [R8684-3.7-15].
@@ -161,7 +161,7 @@ def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micro
     if is_alone(control, branch) and dsn == control.rcv_nxt:
         branch.subflow.acknowledge()
     else:
-        # [R8684-3.7-23] not in line; [R8684-3.7-24] what the subflow held goes with it
+        # [R8684-3.7-23] not in line; [R8684-3.7-24] [R6824-3.6-02] what the subflow held goes with it
         break_off(control, branch, now)
 
 

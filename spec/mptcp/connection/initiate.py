@@ -42,7 +42,7 @@ def find_version(choices: Choices, options: tuple[Option, ...]) -> int:
     """The version in which a listener with ``choices`` answers a SYN with ``options``.
 
     The highest that both know [R8684-3.1-03]; what can be read of one SYN is a SYN of one version
-    alone [R8684-3.1-04].
+    alone [R8684-3.1-04], so that nobody is led to version 0 by a change on the way [R8684-5-05].
     """
     for option in options:
         if isinstance(option, CapableSynV0) and choices.lowest_version == 0:
@@ -63,7 +63,8 @@ def is_to_be_ignored(choices: Choices, options: tuple[Option, ...]) -> bool:
 
 def compute_flags(control: Control, wants_checksum: bool) -> int:
     """The flags of our MP_CAPABLE [R8684-3.1-34] [R8684-3.1-38] [R8684-3.1-39]."""
-    flags = HMAC_SHA256  # [R8684-3.1-49] all that we know; in version 0 it means HMAC-SHA1
+    # [R8684-3.1-49] all that we know, nothing to be led to [R8684-5-04]; in version 0 it means HMAC-SHA1
+    flags = HMAC_SHA256
     if wants_checksum:
         flags |= CHECKSUM_REQUIRED
     if control.version > 0 and not control.choices.join_initial_address:

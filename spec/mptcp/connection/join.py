@@ -1,7 +1,8 @@
 """MP_JOIN: another subflow becomes part of the connection (RFC 8684 §3.2).
 
 Both roles: who opens it is Host A of the RFC for this subflow, whoever opened the first one
-[R8684-3.2-01]. Every packet of the handshake carries MP_JOIN [R8684-3.2-02].
+[R8684-3.2-01]. Every packet of the handshake carries MP_JOIN [R8684-3.2-02], which proves that the two
+ends are those of the connection, that the new address is theirs, and that all this is fresh [R8684-5-01].
 """
 
 from typing import Final
@@ -128,7 +129,7 @@ def refuse(segment: Segment, reason: int) -> Segment | None:
 
 
 def compute_own_hmac(control: Control, branch: Branch) -> bytes:
-    """What proves that we know both keys [R8684-3.2-23]."""
+    """What proves that we know both keys, for these two nonces and no others [R8684-3.2-23] [R8684-5-09]."""
     nonces = (branch.local_nonce, branch.remote_nonce)
     return compute_join_hmac(control.local_key, control.remote_key, *nonces, control.version)
 
@@ -224,7 +225,10 @@ def note_stranger(control: Control, address: Address) -> None:
 
 
 def fail(control: Control, branch: Branch, why: str, now: Micros) -> None:
-    """RST with MP_TCPRST, and nothing else happens to the connection [R8684-3.2-27] [R8684-3.9.3-03]."""
+    """RST with MP_TCPRST, and nothing else happens to the connection.
+
+    [R8684-3.2-27] [R8684-3.9.3-03] [R8684-6-03]
+    """
     control.journal.note(now, branch.subflow.tcb.name, "join failed", why)
     move(control, branch, Signal.FAULT, now)
     branch.reset_reason = REASON_MPTCP

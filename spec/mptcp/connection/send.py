@@ -182,7 +182,8 @@ def is_waiting_for_key(control: Control) -> bool:
 def choose(control: Control, waiting: int, allowed: int, offset: int, now: Micros) -> tuple[int, int]:
     """The subflow and the number of octets for the next mapping; -1 where none may go.
 
-    ``allowed`` is what the connection's window has room for. Where only a window that is too small holds
+    ``allowed`` is what the connection's window has room for; the subflow's own counts as well
+    [R8684-6-11]. Where only a window that is too small holds
     everything back, idle subflows start the clock of the probe that asks [R9293-3.8.6.1-01]. ``offset``
     is that of data which goes again, and not where it is in flight; else NO_OFFSET.
     """

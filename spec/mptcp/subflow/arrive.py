@@ -179,7 +179,10 @@ def find_timestamps(segment: Segment) -> Timestamps | None:
 def check_timestamps(
     tcb: Control, segment: Segment, timestamps: Timestamps | None, now: Micros
 ) -> Arrival | None:
-    """PAWS, before the acceptability test (RFC 7323 §5.3)."""
+    """PAWS, before the acceptability test (RFC 7323 §5.3).
+
+    Whatever the data level has numbers for [R8684-A-03].
+    """
     if timestamps is None:
         return None  # [R7323-3.2-03] not a reason to abort
     if is_older(timestamps.value, tcb.ts_recent) and not segment.flags & RST:

@@ -193,7 +193,7 @@ def test_announcement_comes_again() -> None:
     other.expects(SYN, options=[JoinSyn])
 
 
-@pytest.mark.clause("R8684-3.4.1-17", "R8684-3.4.1-16", "R8684-5-01")
+@pytest.mark.clause("R8684-3.4.1-17", "R8684-3.4.1-16", "R8684-5-01", "R8684-5-08")
 @pytest.mark.parametrize("flaw", ["HMAC", "ID", "address", "port"])
 @pytest.mark.clause("R8684-3.4.2-13")
 def test_announcement_is_forged(flaw: str) -> None:

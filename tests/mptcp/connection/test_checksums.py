@@ -225,6 +225,7 @@ def test_altered_and_no_checksums() -> None:
 
 
 @pytest.mark.clause("R8684-3.7-13", "R8684-3.7-16", "R8684-3.7-18", "R8684-3.7-19", "R8684-3.3.1-09")
+@pytest.mark.clause("R8684-6-09")
 @pytest.mark.parametrize("length", [1, 10])
 def test_bad_checksum(length: int) -> None:
     """On the only subflow: MP_FAIL names the start of the mapping; no Data ACK, nothing delivered yet."""

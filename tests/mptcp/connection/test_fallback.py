@@ -64,6 +64,7 @@ def speaks_plain(user: User, peer: Peer) -> None:
 
 
 @pytest.mark.clause("R8684-3.7-06", "R8684-3.7-09", "R8684-3.7-10", "R8684-3.7-27", "R8684-3.7-30")
+@pytest.mark.clause("R8684-6-06")
 @pytest.mark.parametrize("situation", BOTH)
 def test_acknowledged_without_data_ack(situation: Callable[..., Scene]) -> None:
     """No Data ACK has ever come, and data is acknowledged without: one infinite mapping, then plain TCP."""

@@ -206,7 +206,7 @@ def test_fallback_ends_whatever_is_joining(way: str) -> None:
 # -- options that do not get through ----------------------------------------------------------
 
 
-@pytest.mark.clause("R8684-3.7-07", "R8684-3.7-08", "R8684-3.6-17")
+@pytest.mark.clause("R8684-3.7-07", "R8684-3.7-08", "R8684-3.6-17", "R8684-6-06")
 @pytest.mark.parametrize("is_active", ROLES)
 def test_no_data_ack_on_a_joined_subflow(is_active: bool) -> None:
     """The first data there is acknowledged without DSS: RST with reason 6, and the data goes by the first."""

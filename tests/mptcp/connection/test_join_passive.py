@@ -207,7 +207,7 @@ def test_join_that_is_never_finished() -> None:
     user.hears_nothing()
 
 
-@pytest.mark.clause("R8684-3.2-06", "R8684-3.2-07", "R8684-6-06")
+@pytest.mark.clause("R8684-3.2-06", "R8684-3.2-07", "R8684-2.7-01")
 def test_nat_in_the_way() -> None:
     """Three subflows whose addresses say nothing: the Address IDs are what the peer says they are."""
     user, first, other = meet()

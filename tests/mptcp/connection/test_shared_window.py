@@ -4,12 +4,13 @@ import pytest
 
 from mptcp.choices import Choices
 from mptcp.errors import Refused
-from mptcp.events import Readable
+from mptcp.events import Readable, SubflowEstablished
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.dss import Dss
 from mptcp.wire.options import MaximumSegmentSize, Option, WindowScale
 from mptcp.wire.segment import ACK, Segment
 from mptcp_model.dialogue import DataSignal, Peer, read_text
+from mptcp_model.joins import join
 from mptcp_model.situations import established
 
 RTT = 50 * MILLISECOND
@@ -44,6 +45,29 @@ def gather(peer: Peer, start: int, length: int) -> bytes:
 
 
 # -- the peer's window ------------------------------------------------------------------------
+
+
+@pytest.mark.clause("R8684-6-11", "R8684-3.3.5-04", "R8684-C.2.2-02")
+@pytest.mark.parametrize("small", [0, 1])
+def test_one_subflow_has_a_smaller_window(small: int) -> None:
+    """A box shrinks the window on one path: the largest edge counts for the data, each window for its own."""
+    user, first = established(multipath=True, rtt=20_000)
+    other = first.dialogue.meets(port=41_000)
+    join(other, first)
+    user.hears(SubflowEstablished)
+    peers = [first, other]
+    peers[1 - small].sends(ACK, options=[DataSignal(ack=1)], window=60_000)
+    peers[small].sends(ACK, options=[DataSignal(ack=1)], window=3_000)
+    user.writes(bytes(100_000))
+    sent = [count_text(peer.skips()) for peer in peers]
+    assert 0 < sent[small] <= 3_000 < sent[1 - small]
+    for _ in range(10):
+        for peer in peers:
+            peer.sends(ACK, options=[DataSignal(ack=1)], window=3_000 if peer is peers[small] else 60_000)
+        more = [count_text(peer.skips()) for peer in peers]
+        assert more[small] <= 3_000
+        sent = [one + two for one, two in zip(sent, more, strict=True)]
+    assert sum(sent) == 65_535  # all that the edge allows, which the SYN has moved that far
 
 
 @pytest.mark.clause("R8684-3.3.5-05", "R8684-3.3.5-04", "R8684-C.1.2-03", "R8684-2.4-02")

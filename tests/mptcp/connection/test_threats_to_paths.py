@@ -50,7 +50,7 @@ def test_forged_tokens() -> None:
     still_fine(user, first)
 
 
-@pytest.mark.clause("R8684-3.2-17", "R8684-3.2-28", "R8684-3.2-05")
+@pytest.mark.clause("R8684-3.2-17", "R8684-3.2-28", "R8684-3.2-05", "R8684-5-03")
 def test_guessed_hmac() -> None:
     """Who knows the token and not the keys (an eavesdropper on one path): one guess for each nonce."""
     user, first = established(multipath=True)
@@ -146,7 +146,7 @@ def test_flooding_of_a_victim() -> None:
     assert there and all(one.flags == SYN and one.text_length == 0 for one in there)
 
 
-@pytest.mark.clause("R8684-3.9.2-03", "R8684-3.4.1-07", "R8684-3.4.1-25")
+@pytest.mark.clause("R8684-3.9.2-03", "R8684-3.4.1-07", "R8684-3.4.1-25", "R8684-5-07")
 def test_storm_of_announcements() -> None:
     """A hundred addresses, each a hundred times: so many SYNs as there may be subflows, and no more."""
     user, peer = established_actively(multipath=True, syn_attempts=1, failed_joins=10)
@@ -251,7 +251,7 @@ def test_reflected_join() -> None:
     assert len(user.host.status(user.connection).subflows) == 1
 
 
-@pytest.mark.clause("R8684-3.2-34", "R8684-3.2-29")
+@pytest.mark.clause("R8684-3.2-34", "R8684-3.2-29", "R8684-5-09")
 def test_stolen_third_packet() -> None:
     """The third packet of one join is of no use to another."""
     user, first = established(multipath=True)

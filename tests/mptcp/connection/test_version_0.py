@@ -260,7 +260,7 @@ def test_answer_to_a_version(
         peer.expects(SYN | ACK, options=[CapableSynAck(answer, H, peer.host_key)])
 
 
-@pytest.mark.clause("R8684-3.1-03", "R8684-3.1-30")
+@pytest.mark.clause("R8684-3.1-03", "R8684-3.1-30", "R8684-5-05")
 @pytest.mark.parametrize(("ours", "theirs"), [(0, 1), (1, 0)])
 def test_answer_in_another_version(ours: int, theirs: int) -> None:
     """A SYN/ACK of a version that the SYN did not offer is no agreement: plain TCP."""

@@ -6,7 +6,7 @@ from mptcp.events import Accepted, Established, Readable
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.options import MaximumSegmentSize, NoOperation, Option, Timestamps, Unknown, WindowScale
 from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment, parse_options
-from mptcp_model.dialogue import Peer
+from mptcp_model.dialogue import DataSignal, Peer
 from mptcp_model.situations import established, established_actively, listening, syn_received, syn_sent
 
 
@@ -283,6 +283,17 @@ def test_paws() -> None:
     user.reads(b"")
     sends_at(peer, 2_000, seq=2, text=b"new")
     user.reads(b"new")
+
+
+@pytest.mark.clause("R8684-A-03", "R7323-5.3-01")
+def test_paws_below_multipath() -> None:
+    """A subflow keeps to it, too, whatever the numbers of the data level say."""
+    user, peer = established(multipath=True, options=TIMED)
+    mapping = DataSignal(ack=1, dsn=1, ssn=1, length=5)
+    peer.sends(ACK, b"early", [Timestamps(999, 0), mapping], seq=1)
+    user.reads(b"")
+    peer.sends(ACK, b"later", [Timestamps(1_000, 0), mapping], seq=1)
+    user.reads(b"later")
 
 
 @pytest.mark.clause("R7323-5.3-01")
