@@ -165,7 +165,8 @@ def is_stuck(control: Control, state: SubflowState) -> bool:
 def watch_subflows(control: Control, now: Micros) -> None:
     """What is over, is over: its data goes elsewhere; and without any subflow, so is the connection.
 
-    A RST ends its subflow alone [R8684-3.5-01] [R8684-4-08]: where another one may come, it is waited for.
+    A RST ends its subflow alone [R8684-3.5-01] [R8684-4-08], also one with MP_FAIL [R8684-3.7-25]: where
+    another one may come, it is waited for.
     """
     for branch in control.branches:
         if branch.subflow.tcb.state is SubflowState.CLOSED and not branch.is_lost:

@@ -203,6 +203,25 @@ def test_fallback_ends_whatever_is_joining(way: str) -> None:
     third.expects(RST | ACK)
 
 
+@pytest.mark.clause("R8684-3.7-25", "R8684-3.7-23")
+def test_another_subflow_after_fail() -> None:
+    """MP_FAIL with a RST on the only one left: another pair of addresses is tried, and the data goes on."""
+    user, first, other = two(True, checksum=REQUIRE)
+    other.sends(RST | ACK)
+    user.hears(SubflowClosed)
+    user.writes(b"hello")
+    first.expects(ACK, text=b"hello")
+    first.sends(RST | ACK, options=[Fail(first.host_dsn(1)), TcpReset(0, REASON_MIDDLEBOX)])
+    user.hears(SubflowClosed)
+    again = first.dialogue.meets(PEER_IPV4, 80, SECOND_IPV4, 40_000)
+    first.dialogue.peers.remove(other)
+    first.waits(first.dialogue.now + SECOND)
+    be_joined(again, first)
+    user.hears(SubflowEstablished)
+    again.expects(ACK, text=b"hello", options=[DataSignal(dsn=1, ssn=1, length=5)])
+    assert is_multipath(user)
+
+
 # -- options that do not get through ----------------------------------------------------------
 
 
