@@ -164,6 +164,17 @@ def test_storm_of_announcements() -> None:
     still_fine(user, peer)
 
 
+@pytest.mark.clause("R8684-5-07", "R8684-3.9.2-03", "R8684-3.2-14")
+def test_announced_addresses_are_tried_a_few_at_a_time() -> None:
+    """However many there are and however silent: no more SYNs are out than there may be subflows."""
+    user, peer = established_actively(multipath=True, subflows=3)
+    peer.sends(ACK, options=[DataSignal(ack=1)])
+    for number in range(8):
+        peer.sends(ACK, options=[announce(peer, 3 + number, bytes([198, 51, 100, 1 + number]))])
+    assert len({one.destination for one in peer.dialogue.strays}) == 2
+    assert len(user.host.status(user.connection).subflows) == 3
+
+
 @pytest.mark.clause("R8684-3.4.1-31", "R8684-3.4.1-20")
 def test_storm_of_announcements_is_echoed_in_bounds() -> None:
     """What waits to be echoed is bounded, too: each option once."""
