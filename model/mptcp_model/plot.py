@@ -127,7 +127,7 @@ def draw_windows(axes: "Axes", windows: Sequence[Window], names: Sequence[str] =
             heights = [one.cwnd / KIBI for one in own]
             axes.step(times, heights, where="post", color=COLOURS[subflow % len(COLOURS)], label=name)
         axes.set_ylabel("KiB")
-        axes.legend(loc="upper left", frameon=False)
+        axes.legend(loc="upper right", frameon=False)
         return
     known = [one for one in windows if one.ssthresh < UNLIMITED]
     for some, field, colour, style in ((windows, 3, BLUE, "-"), (known, 4, GREY, ":")):

@@ -25,7 +25,7 @@ from mptcp_stack.report import describe_subflows, print_json, say, simplify
 from mptcp_stack.stack import Stack, vary
 from mptcp_stack.streams import open_connection, start_server
 from mptcp_stack.transcript import Transcript
-from mptcp_stack.watching import Outage, Watcher
+from mptcp_stack.watching import Outage, Watcher, Window
 from mptcp_stack.wire import Wire
 
 KERNEL: Final = "10.77.0.1"
@@ -116,7 +116,8 @@ class Scene:
 class Outcome:
     """What one transfer came to: octets, seconds, and the SHA-256 that either side computed.
 
-    ``packets`` and ``lost`` count those on the wires in the direction of the file.
+    ``windows`` are those of the side that sent; ``packets`` and ``lost`` count those on the wires in the
+    direction of the file.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Outcome:
         mptcp: bool,
         info: ConnectionInfo,
         seen: tuple[Watcher, Outage | None],
+        windows: Sequence[Window],
         counts: tuple[int, int],
     ) -> None:
         self.octets: Final = octets
@@ -137,7 +139,7 @@ class Outcome:
         self.mptcp: Final = mptcp  # whether the kernel says that MPTCP was spoken to the end
         self.info: Final = info  # and what we say
         self.subflows: Final = seen[0].subflows
-        self.windows: Final = tuple(seen[0].windows)
+        self.windows: Final = tuple(windows)
         self.outage: Final = (0, 0) if seen[1] is None else (seen[1].begun, seen[1].ended)
         self.packets, self.lost = counts
 
@@ -196,7 +198,9 @@ async def receive_from_kernel(scene: Scene, cargo: Cargo, host: str = OURS) -> O
     choices = vary(scene.stack.choices, announce=scene.paths > 1)
     async with await start_server(take, host, PORT, stack=scene.stack, choices=choices):
         began = time.monotonic()
-        peer = scene.lab.peer("send", "--connect", host, str(PORT), *cargo.arguments(), "--end", "half")
+        peer = scene.lab.peer(
+            "send", "--connect", host, str(PORT), *cargo.arguments(), "--end", "half", "--windows"
+        )
         report, (received, info, seen) = await asyncio.gather(peer.report(PATIENCE), done)
     seconds = report["seconds"] or time.monotonic() - began
     return Outcome(
@@ -207,6 +211,7 @@ async def receive_from_kernel(scene: Scene, cargo: Cargo, host: str = OURS) -> O
         report["mptcp"],
         info,
         seen,
+        report["windows"],
         subtract(scene.count(TO_US), before),
     )
 
@@ -242,6 +247,7 @@ async def send_to_kernel(scene: Scene, cargo: Cargo, host: str = KERNEL) -> Outc
         report["mptcp"],
         info,
         seen,
+        seen[0].windows,
         subtract(scene.count(TO_KERNEL), before),
     )
 

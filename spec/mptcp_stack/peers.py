@@ -14,6 +14,7 @@ Nothing but the standard library: it also runs by its path alone, on a machine w
 """
 
 import argparse
+import ctypes
 import errno
 import hashlib
 import json
@@ -31,10 +32,15 @@ from typing import Any, BinaryIO, Final, final
 IPPROTO_MPTCP: Final = 262
 SOL_MPTCP: Final = 284
 MPTCP_INFO: Final = 1
+MPTCP_TCPINFO: Final = 2
+SUBFLOW_DATA: Final = struct.Struct("=IIII")  # its size, subflows, the kernel's size of a tcp_info, and ours
+TCP_INFO: Final = 104  # octets of struct tcp_info, up to tcpi_total_retrans
+MOST_SUBFLOWS: Final = 8
 SYN_SENT: Final = b"\x02"  # of TCP_INFO's first octet
 MPTCP_INFO_FALLBACK: Final = 1  # a bit of mptcpi_flags, the 32 bits after six octets and two of padding
 TCP_FASTOPEN_CONNECT: Final = 30
 CHUNK: Final = 65_536
+LOOK: Final = 0.01  # seconds between two looks at the congestion windows
 
 
 def generate(octets: int, seed: int) -> Iterator[bytes]:
@@ -88,6 +94,8 @@ class Program:
         self.received: Final = Count(options.hash)
         self.came: Final = threading.Event()  # the first octets did
         self.error: str | None = None
+        self.windows: Final[list[tuple[int, int, int, int]]] = []
+        self._is_over = threading.Event()
         self.started = self.finished = time.monotonic()
 
     def send(self, handle: socket.socket) -> None:
@@ -178,10 +186,13 @@ class Program:
             with open_socket() as handle:
                 handle.settimeout(self.options.timeout)
                 self.started = time.monotonic()
+                if self.options.windows:
+                    threading.Thread(target=self.watch, args=(handle,), daemon=True).start()
                 try:
                     self.act(handle)
                     self.end(handle)
                 finally:
+                    self._is_over.set()
                     self.finished = time.monotonic()
                     multipath = is_multipath(handle)
         except OSError as error:
@@ -194,7 +205,18 @@ class Program:
             "seconds": round(self.finished - self.started, 6),
             "mptcp": multipath,
             "error": self.error,
+            **({"windows": self.windows} if self.options.windows else {}),
         }
+
+    def watch(self, handle: socket.socket) -> None:
+        """Note each change of a congestion window until all is over: time of day in µs, subflow, octets."""
+        before: dict[int, tuple[int, int]] = {}
+        while not self._is_over.wait(LOOK):
+            now = time.time_ns() // 1_000
+            for number, window in enumerate(read_windows(handle)):
+                if before.get(number) != window:
+                    before[number] = window
+                    self.windows.append((now, number, *window))
 
 
 def run_many(options: argparse.Namespace, open_socket: Callable[[], socket.socket]) -> dict[str, Any]:
@@ -290,6 +312,23 @@ def is_multipath(handle: socket.socket) -> bool:
     return not struct.unpack_from("=I", info, 8)[0] & MPTCP_INFO_FALLBACK
 
 
+def read_windows(handle: socket.socket) -> list[tuple[int, int]]:
+    """Congestion window and slow-start threshold of each subflow, octets; nothing without MPTCP."""
+    room = SUBFLOW_DATA.size + MOST_SUBFLOWS * TCP_INFO
+    buffer = ctypes.create_string_buffer(SUBFLOW_DATA.pack(SUBFLOW_DATA.size, 0, 0, TCP_INFO), room)
+    length = ctypes.c_uint(room)
+    library = ctypes.CDLL(None)
+    if library.getsockopt(handle.fileno(), SOL_MPTCP, MPTCP_TCPINFO, buffer, ctypes.byref(length)):
+        return []
+    count = min(SUBFLOW_DATA.unpack_from(buffer)[1], MOST_SUBFLOWS)
+    windows = []
+    for start in range(SUBFLOW_DATA.size, SUBFLOW_DATA.size + count * TCP_INFO, TCP_INFO):
+        (mss,) = struct.unpack_from("=I", buffer, start + 16)
+        threshold, window = struct.unpack_from("=II", buffer, start + 76)
+        windows.append((window * mss, threshold * mss))
+    return windows
+
+
 def explain(error: OSError) -> str:
     """An error's name: "ECONNRESET"."""
     if isinstance(error, TimeoutError) and error.errno is None:
@@ -333,6 +372,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--sleep", type=float, default=0, help="seconds to wait before the first read")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for anything")
     parser.add_argument("--tcp", action="store_true", help="plain TCP")
+    parser.add_argument("--windows", action="store_true", help="report the congestion windows, too")
     parser.add_argument("--no-hash", dest="hash", action="store_false", help="leave the SHA-256 out")
     return parser.parse_args(arguments)
 

@@ -240,5 +240,7 @@ def test_kernel(installed: None, capsys: pytest.CaptureFixture[str], tmp_path: P
         assert str(tmp_path / name) in told["files"]
     for name in kernel.NAMES:
         assert (tmp_path / "kernel" / name).read_bytes() == (tmp_path / "sent").read_bytes()
+    facts = json.loads((tmp_path / "kernel" / "outcome.json").read_text())
+    assert {number for way in kernel.WAYS for _, number, *_ in facts[way]["windows"]} == {0, 1}
     assert "kernel → us" in said and "0: MPCapableFallbackACK" in said
     assert said.count("Wi-Fi died at") == 3 and said.count("MP_JOIN(HMAC)") == 3

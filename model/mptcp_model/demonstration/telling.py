@@ -95,9 +95,9 @@ class Telling:
     def show_table(self, transfers: Sequence[Transfer]) -> None:
         """Every transfer in a line."""
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("file over")
-        for name in ("octets", "seconds", "Mbit/s"):
-            table.add_column(name, justify="right")
+        table.add_column("file by", no_wrap=True)
+        for name in ("octets", "s", "Mbit/s"):
+            table.add_column(name, justify="right", no_wrap=True)
         for name in ("SHA-256", "MPTCP", "who carried what"):
             table.add_column(name, no_wrap=True)
         for one in transfers:
@@ -107,7 +107,7 @@ class Telling:
                 f"{one.seconds:.2f}",
                 f"{one.megabits_per_second:.1f}",
                 mark(one.is_equal(), "equal", "NOT EQUAL"),
-                mark(one.multipath, "yes", "FELL BACK"),
+                mark(one.multipath, "", "FELL BACK"),
                 spell_shares(one.shares),
             )
         self.console.print()
@@ -162,4 +162,4 @@ def spell_shares(shares: Sequence[Share]) -> str:
 
 def mark(fact: bool, good: str, bad: str) -> str:
     """A tick or a cross and the word that goes with it, in colour."""
-    return f"[green]✓[/] {good}" if fact else f"[bold red]✗ {bad}[/]"
+    return f"[green]✓[/] {good}".rstrip() if fact else f"[bold red]✗ {bad}[/]"

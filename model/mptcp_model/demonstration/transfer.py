@@ -67,7 +67,8 @@ class Transfer:
 class Run:
     """A transfer as it was seen, by a clock of its own.
 
-    packets, windows    those of one of our hosts
+    packets             as one of our hosts saw them
+    windows             of the host that sent
     sent, lost          packets in the direction of the file, and those of them that did not arrive
     outage              when the better path died and when it came back; 0: it did not
     """
