@@ -8,6 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
+from mptcp.journal import Journal
 from mptcp_stack.ladder import climb, climbers
 from mptcp_stack.ladder.climbers import Climb, choose, conclude, describe, draw, draw_list, summarize
 from mptcp_stack.ladder.rung import CLIENT, FELL, KERNEL, OK, SERVER, SKIPPED, Fell, Result, Rung
@@ -150,6 +151,15 @@ def test_json() -> None:
     assert summary["is_good"] is False
     assert Result(**summary["results"][0]) == dataclasses.replace(RESULTS[0], sha256=[])
     assert summarize(RESULTS[:2], 1)["is_good"] is True
+
+
+def test_what_happened_last() -> None:
+    """Of a rung that is not done in time."""
+    journal = Journal(9)
+    assert climb.tell_last(journal) == ""
+    journal.note(1_000_000, "subflow 1.0", "active OPEN", "CLOSED -> SYN-SENT")
+    journal.note(2_500_000, "connection 1", "MP_FAIL received")
+    assert climb.tell_last(journal) == "; last noted, after 1.5 s, by connection 1: MP_FAIL received"
 
 
 def test_first_thing_that_went_wrong() -> None:

@@ -61,13 +61,22 @@ async def try_case(rung: Rung, lab: Lab, family: int, role: str, port: int) -> R
             ground.check_counters()
             return ground.summarize(OK)
     except TimeoutError:
-        return ground.summarize(FELL, f"not done within {rung.seconds:g} s")
+        return ground.summarize(FELL, f"not done within {rung.seconds:g} s{tell_last(journal)}")
     except BaseExceptionGroup as group:
         return ground.summarize(FELL, explain(group))
     except (Fell, OSError) as error:
         return ground.summarize(FELL, explain(error))
     finally:
         ground.close()
+
+
+def tell_last(journal: Journal) -> str:
+    """What happened last, and how long before the end."""
+    if not journal.notes:
+        return ""
+    note = journal.notes[-1]
+    lasted = (note.now - journal.notes[0].now) / 1_000_000
+    return f"; last noted, after {lasted:.1f} s, by {note.where}: {note.rule} {note.detail}".rstrip()
 
 
 def explain(error: BaseException) -> str:

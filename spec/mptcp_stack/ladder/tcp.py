@@ -145,7 +145,6 @@ RUNGS: Final = (
         transfers.shrink,
         2 * MILLION,
         (SLOW,),
-        seconds=20,
     ),
     Rung(
         "path-silent",
@@ -154,7 +153,6 @@ RUNGS: Final = (
         2 * MILLION,
         (Line(rate=40 * MILLION, delay=5_000, icmp=False),),
         sysctls={"net.ipv4.tcp_mtu_probing": 1, "net.ipv4.tcp_base_mss": 1024},
-        seconds=20,
     ),
     Rung(
         "fast-open",
