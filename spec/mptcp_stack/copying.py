@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, TypeVar, final
 
 CHUNK: Final = 262_144  # octets per read
+LOOK: Final = 0.005  # seconds between two looks at what is acknowledged
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ async def call_aside(function: Callable[[], T]) -> T:
 
 @final
 class Tally:
-    """What went one way: octets, SHA-256, and the seconds from the first octet to the last."""
+    """What went one way: octets, SHA-256, and the seconds from the first octet to the last, or to its end."""
 
     def __init__(self) -> None:
         self.octets = 0
@@ -61,6 +62,10 @@ class Tally:
         self.octets += len(chunk)
         self._digest.update(chunk)
 
+    def end(self) -> None:
+        """All of it has arrived, now."""
+        self._last = time.monotonic()
+
     @property
     def sha256(self) -> str:
         """The SHA-256 so far, in hexadecimal."""
@@ -68,12 +73,12 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """From the first chunk to the last."""
+        """From the first chunk to the end."""
         return self._last - self._first
 
     @property
     def megabits_per_second(self) -> float:
-        """10**6 bits per second between the first chunk and the last; 0 for a single one."""
+        """10**6 bits per second between the first chunk and the end; 0 for a single one without an end."""
         return self.octets * 8 / 1_000_000 / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -127,13 +132,18 @@ def write_all(descriptor: int, chunk: bytes) -> None:
 
 
 async def send_file(source: FileEnd | None, writer: asyncio.StreamWriter, tally: Tally) -> None:
-    """Send a file to its end (None: nothing), then say that no more will come."""
+    """Send a file to its end (None: nothing), say that no more will come, and wait until it has arrived."""
     while source is not None and (chunk := await source.read()):
         writer.write(chunk)
         tally.add(chunk)
         await writer.drain()
     if not writer.is_closing():
         writer.write_eof()
+    while tally.octets and not writer.is_closing():
+        if writer.get_extra_info("mptcp").bytes_acked >= tally.octets:
+            tally.end()
+            return
+        await asyncio.sleep(LOOK)
 
 
 async def receive_file(reader: asyncio.StreamReader, sink: FileEnd, tally: Tally) -> None:

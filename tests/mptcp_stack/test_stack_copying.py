@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from mptcp_stack.copying import Tally, call_aside, copy_both_ways, open_sink, open_source, write_all
+from mptcp.choices import Choices
+from mptcp_stack.copying import (
+    Tally,
+    call_aside,
+    copy_both_ways,
+    open_sink,
+    open_source,
+    send_file,
+    write_all,
+)
 from mptcp_stack.streams import open_connection, start_server
 
 
@@ -90,6 +99,29 @@ def test_copies_both_ways(run: Any, pair: Any, tmp_path: Path) -> None:
     assert (sent.octets, received.octets) == (300_000, 300_000)
     assert sent.sha256 == hashlib.sha256(octets).hexdigest()
     assert received.sha256 == hashlib.sha256(octets[::-1]).hexdigest()
+
+
+def test_sent_is_what_has_arrived(run: Any, pair: Any, tmp_path: Path) -> None:
+    """A copy there is over once all of it is acknowledged, and not when it is in a buffer."""
+    octets = Random(9).randbytes(300_000)
+    (tmp_path / "there").write_bytes(octets)
+
+    async def main() -> None:
+        source, tally = open_source(tmp_path / "there"), Tally()
+        async with pair(Choices(receive_buffer=60_000)) as both:
+            accepted: asyncio.Queue[asyncio.StreamReader] = asyncio.Queue()
+            await start_server(lambda reader, _: accepted.put_nowait(reader), port=80, stack=both.right)
+            _, writer = await open_connection("10.0.0.2", 80, stack=both.left)
+            sending = asyncio.create_task(send_file(source, writer, tally))
+            reader = await accepted.get()
+            await asyncio.sleep(2)  # of the loop's time, which jumps
+            assert not sending.done()
+            assert await reader.read() == octets
+            await sending
+            assert writer.get_extra_info("mptcp").bytes_acked == len(octets)
+        source.close()
+
+    run(main())
 
 
 def test_failure_of_either_way_ends_both(run: Any, pair: Any, tmp_path: Path) -> None:
