@@ -54,6 +54,13 @@ class Queue(Record):
         self.offsets.append(self.end)
         self.end += length
 
+    def first_end(self, length: int) -> int:
+        """The offset behind the oldest text if it has so many octets left, else behind all."""
+        if self.first == len(self.texts):
+            return self.end
+        stop = self.offsets[self.first] + len(self.texts[self.first])
+        return stop if stop - self.start >= length else self.end
+
     def skip(self, length: int) -> None:
         """Fast path of ``append`` and ``release``, while nothing is held: ``length`` octets came and went."""
         assert self.start == self.end
@@ -65,7 +72,9 @@ class Queue(Record):
         assert self.start <= start <= end <= self.end
         if start == end:
             return ()
-        index = bisect_right(self.offsets, start, self.first) - 1
+        index = len(self.offsets) - 1
+        if self.offsets[index] > start:  # what is to be sent is mostly in the text that came last
+            index = bisect_right(self.offsets, start, self.first) - 1
         offset = self.offsets[index]
         text = self.texts[index]
         if end <= offset + len(text):

@@ -9,14 +9,13 @@ import errno
 import os
 from typing import Final, final
 
-from mptcp.parameters import IPV6_HEADER
 from mptcp.values import Address, Port, join
 from mptcp.wire.cutting import cut
+from mptcp.wire.ip import read_destination, read_destination_port
 from mptcp.wire.segment import Outgoing
 from mptcp_stack.framing import Framing
 
 LARGEST_PACKET: Final = 65_600  # octets that one read may bring: 65,535 and a little room
-TCP: Final = b"\6"  # the IP protocol number
 FIRST_SHARED_PORT: Final = 61_000  # above net.ipv4.ip_local_port_range as Linux sets it
 MOST_PIECES: Final = 1_000  # pieces that one writev takes; the system's own limit is 1,024
 
@@ -145,35 +144,3 @@ class Device:
             self._descriptor = -1
             if self._guard is not None:
                 self._guard.close()
-
-
-def read_version(packet: bytes, start: int = 0) -> int:
-    """The version of the IP packet at ``start``; 0 if nothing is there."""
-    return packet[start] >> 4 if len(packet) > start else 0
-
-
-def read_destination(packet: bytes, start: int = 0) -> Address:
-    """The destination of the IP packet at ``start``; empty if it has none."""
-    version = read_version(packet, start)
-    if version == 4:
-        return packet[start + 16 : start + 20]
-    return packet[start + 24 : start + 40] if version == 6 else b""
-
-
-def read_source(packet: bytes, start: int = 0) -> Address:
-    """The source of the IP packet at ``start``; empty if it has none."""
-    version = read_version(packet, start)
-    if version == 4:
-        return packet[start + 12 : start + 16]
-    return packet[start + 8 : start + 24] if version == 6 else b""
-
-
-def read_destination_port(packet: bytes, start: int = 0) -> Port:
-    """The TCP port that the IP packet at ``start`` goes to; -1 for what is not plainly TCP."""
-    if read_version(packet, start) == 4:
-        at = start + ((packet[start] & 0xF) << 2)
-        is_tcp = packet[start + 9 : start + 10] == TCP
-    else:
-        at = start + IPV6_HEADER
-        is_tcp = packet[start + 6 : start + 7] == TCP
-    return int.from_bytes(packet[at + 2 : at + 4], "big") if is_tcp else -1

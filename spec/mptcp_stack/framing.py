@@ -65,8 +65,7 @@ def emit_header(outgoing: Outgoing, link: int = 0) -> bytes:
         return PLAIN
     is_ipv4 = outgoing.header[0] >> 4 == 4
     start = link + (IPV4_HEADER if is_ipv4 else IPV6_HEADER)
-    length = sum(len(piece) for piece in outgoing.text)
-    if length <= size:
+    if outgoing.text_length() <= size:
         return HEADER.pack(NEEDS_CHECKSUM, 0, 0, 0, start, CHECKSUM_AT)
     kind = KIND_V4 if is_ipv4 else KIND_V6
     return HEADER.pack(NEEDS_CHECKSUM, kind, link + len(outgoing.header), size, start, CHECKSUM_AT)

@@ -21,8 +21,9 @@ from typing import Final, final
 from pyroute2 import IPRoute
 
 from mptcp.values import Address, Port
+from mptcp.wire.ip import read_destination
 from mptcp.wire.segment import Outgoing
-from mptcp_stack.device import FIRST_SHARED_PORT, Device, read_destination
+from mptcp_stack.device import FIRST_SHARED_PORT, Device
 from mptcp_stack.framing import HEADER, Framing, emit_header, is_checked
 from mptcp_stack.namespace import call_inside
 

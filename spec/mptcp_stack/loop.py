@@ -14,9 +14,10 @@ from mptcp.connection.info import ConnectionInfo
 from mptcp.events import Accepted, Event
 from mptcp.host import Host
 from mptcp.values import Address, Micros
+from mptcp.wire.ip import read_destination, read_source
 from mptcp.wire.segment import Outgoing
 from mptcp_stack.clock import read_clock
-from mptcp_stack.device import Device, DeviceGone, read_destination, read_source
+from mptcp_stack.device import Device, DeviceGone
 
 BURST: Final = 64  # packets taken from a device before the application gets its turn
 BURST_OCTETS: Final = 1 << 20  # nor more than that: what was read is still in the processor's cache then

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mptcp.choices import ACCEPT, REQUIRE, Choices
-from mptcp_stack.device import read_destination, read_source
+from mptcp.wire.ip import read_destination, read_source
 from mptcp_stack.stack import Stack
 from mptcp_stack.streams import open_connection, start_server
 

@@ -354,7 +354,7 @@ def compute_deadline(control: Control) -> Micros:
     for local in control.book.locals.values():
         earliest = min(earliest, local.announce_at)
     for branch in control.branches:
-        earliest = min(earliest, branch.signal_at, branch.check_at, branch.join_at)
+        earliest = min(min(earliest, branch.signal_at), min(branch.check_at, branch.join_at))
     return earliest
 
 

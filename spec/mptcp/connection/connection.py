@@ -3,6 +3,8 @@
 The table of contents of this folder: each step stands in the file named after its section.
 """
 
+from typing import Final
+
 from mptcp.connection import (
     abort,
     acknowledge,
@@ -41,6 +43,8 @@ from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import CapableAck, CapableData, JoinAck, JoinSyn
 from mptcp.wire.options import Option
 from mptcp.wire.segment import ACK, SYN, Segment
+
+LONG_TEXT: Final = 16_384  # octets; no segment of a path of 1,500
 
 
 def is_signal(options: tuple[Option, ...]) -> bool:
@@ -201,10 +205,13 @@ class Connection(Record):
         return max(length, 0)
 
     def read(self, limit: int, now: Micros) -> bytes:
-        """Up to ``limit`` octets in order, as of any TCP [R8684-1.1-02]; none if none are there."""
+        """Up to ``limit`` octets in order, as of any TCP [R8684-1.1-02]; none if none are there.
+
+        A long text comes alone: to join it to the next would take longer than to read again.
+        """
         control = self.control
         ready = control.rcv_ready
-        stop = min(ready.end, ready.start + limit)
+        stop = min(min(ready.end, ready.first_end(LONG_TEXT)), ready.start + limit)
         octets = join_texts(ready.cut(ready.start, stop))
         ready.release(stop)
         window = send.compute_window(control)

@@ -216,7 +216,8 @@ def arrange_options(tcb: Control, terms: Terms, now: Micros) -> tuple[Option, ..
     """Timestamps, if agreed [R7323-3.2-02], and what the connection adds, laid out in 40 octets."""
     wanted = terms.options
     if tcb.timestamps:
-        wanted = (compute_timestamps(tcb, now), *wanted)
+        stamps = compute_timestamps(tcb, now)
+        wanted = (stamps, wanted[0]) if len(wanted) == 1 else (stamps, *wanted)
     if tcb.blocks is None:
         return arrange(wanted)
     # [R2018-4-02] on each segment as long as there are holes; mappings have more need of the room

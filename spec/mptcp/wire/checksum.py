@@ -23,14 +23,13 @@ def fold(total: int) -> int:
     return total
 
 
-def compute_sum(octets: bytes, start: int, end: int, initial: int = 0) -> int:
+def compute_sum(octets: bytes, start: "i64", end: "i64", initial: int = 0) -> int:
     """The sum of ``octets[start:end]`` and ``initial``; an odd last octet is padded by zero.
 
     ``initial`` is a sum or a few sums added up, 0 … 2**32 - 1. Same as ``checksum_by_the_book`` but
     for the complement: eight octets at a time in two lanes of 32 bits, for 2**32 is 1 modulo 65535.
     """
-    at: i64 = start
-    stop: i64 = end
+    at, stop = start, end
     low: i64 = initial
     high: i64 = 0
     while at + 32 <= stop:

@@ -4,7 +4,7 @@ IPv4 options are skipped; IPv6 extension headers are walked. Fragments are Malfo
 them (DF is set, the MSS is kept), and reassembly is the business of whoever owns the device.
 """
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from librt.strings import BytesWriter
 
@@ -12,9 +12,12 @@ from mptcp.errors import Malformed, Refused
 from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
-from mptcp.values import Address, Value
+from mptcp.values import Address, Port, Value
 from mptcp.wire.checksum import compute_checksum, compute_sum
 from mptcp.wire.octets import u16, u32, write_32
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 ICMP: Final = 1  # protocol numbers
 TCP: Final = 6
@@ -114,10 +117,10 @@ def parse_quoted(packet: bytes, start: int) -> Datagram:
     )
 
 
-def _parse_4(packet: bytes, start: int) -> Datagram:
+def _parse_4(packet: bytes, start: "i64") -> Datagram:
     """RFC 791 §3.1."""
-    header = (packet[start] & 0xF) << 2
-    length = u16(packet, start + 2)
+    header: i64 = (packet[start] & 0xF) << 2
+    length: i64 = u16(packet, start + 2)
     if header < IPV4_HEADER or length < header:
         raise Malformed(start, "the IPv4 header or total length is too small")
     if start + length > len(packet):
@@ -238,3 +241,35 @@ def compute_pseudo_sum(source: Address, destination: Address, protocol: int, len
     """The sum of the pseudo-header that TCP and ICMPv6 checksums cover (RFC 9293 §3.1, 8200 §8.1)."""
     total = compute_sum(source, 0, len(source), protocol + (length & 0xFFFF) + (length >> 16))
     return compute_sum(destination, 0, len(destination), total)
+
+
+# -- at a glance: of a packet that nobody has parsed ----------------------------------------------
+
+
+def read_source(packet: bytes, start: int = 0) -> Address:
+    """The source of the IP packet at ``start``; empty if it has none."""
+    version = packet[start] >> 4 if len(packet) > start else 0
+    if version == 4:
+        return packet[start + 12 : start + 16]
+    return packet[start + 8 : start + 24] if version == 6 else b""
+
+
+def read_destination(packet: bytes, start: int = 0) -> Address:
+    """The destination of the IP packet at ``start``; empty if it has none."""
+    version = packet[start] >> 4 if len(packet) > start else 0
+    if version == 4:
+        return packet[start + 16 : start + 20]
+    return packet[start + 24 : start + 40] if version == 6 else b""
+
+
+def read_destination_port(packet: bytes, start: int = 0) -> Port:
+    """The TCP port that the IP packet at ``start`` goes to; -1 for what is not plainly TCP."""
+    if len(packet) <= start:
+        return -1
+    if packet[start] >> 4 == 4:
+        at, protocol = start + ((packet[start] & 0xF) << 2), start + 9
+    else:
+        at, protocol = start + IPV6_HEADER, start + 6
+    if len(packet) < at + 4 or packet[protocol] != TCP:
+        return -1
+    return u16(packet, at + 2)

@@ -131,6 +131,13 @@ class Outgoing(Value):
         self.text: Final = text
         self.segment_size: Final = segment_size
 
+    def text_length(self) -> int:
+        """Octets of all pieces of the text."""
+        length = 0
+        for piece in self.text:
+            length += piece.end - piece.start
+        return length
+
     def octets(self) -> bytes:
         """The whole packet in one piece, its checksum finished."""
         header = self.header
