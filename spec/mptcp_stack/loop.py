@@ -21,6 +21,7 @@ from mptcp_stack.device import Device, DeviceGone
 
 BURST: Final = 64  # packets taken from a device before the application gets its turn
 BURST_OCTETS: Final = 1 << 20  # nor more than that: what was read is still in the processor's cache then
+KEPT: Final = 8 << 20  # octets of freed memory that the process keeps for the next packets
 QUEUE: Final = 1_000  # packets that wait for a device which is full; the next ones are lost
 CROSSINGS: Final = 4_096  # paths that leave by another device than their address; more begin anew
 READ_SIZE: Final = 65_536  # octets handed to the application in one piece
@@ -76,6 +77,9 @@ class Driver:
     def start(self) -> None:
         """Begin, on the running event loop."""
         self._loop = asyncio.get_running_loop()
+        # glibc learns from a large piece that is freed to keep as much (mallopt(3), M_MMAP_THRESHOLD). Else
+        # the memory of each burst goes back to the kernel, and comes again page by page
+        bytes(KEPT)
         for device in self._queues:
             self._loop.add_reader(device.fileno(), self._arrive, device)
         self.wake()
