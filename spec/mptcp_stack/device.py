@@ -121,7 +121,8 @@ class Device:
         if len(outgoing.text) > MOST_PIECES:
             pieces.append(join(outgoing.text))
         else:
-            pieces.extend([memoryview(text.packet)[text.start : text.end] for text in outgoing.text])
+            for text in outgoing.text:
+                pieces.append(memoryview(text.packet)[text.start : text.end])
         try:
             os.writev(self._descriptor, pieces)
         except (BlockingIOError, InterruptedError):

@@ -253,19 +253,24 @@ class Driver:
         device = self._find_route(outgoing)
         if device is None:
             return
-        for packet in device.fit(outgoing):
-            if self._tap is not None:
-                self._tap(packet.octets())
-            queue = self._queues.get(device)
-            if queue is None:
-                return
-            if len(queue) >= QUEUE:
-                device.dropped += 1
-            elif queue:
-                queue.append(packet)
-            elif not self._write(device, packet) and device in self._queues and self._loop is not None:
-                queue.append(packet)
+        queue, tap, write = self._queues[device], self._tap, device.write
+        try:
+            for packet in device.fit(outgoing):
+                if tap is not None:
+                    tap(packet.octets())
+                if queue or not write(packet):
+                    self._wait(device, queue, packet)
+        except DeviceGone as error:
+            self._lose(device, error)
+
+    def _wait(self, device: Device, queue: deque[Outgoing], packet: Outgoing) -> None:
+        """Keep a packet until the device takes it, if there is room."""
+        if len(queue) >= QUEUE:
+            device.dropped += 1
+        elif self._loop is not None:
+            if not queue:
                 self._loop.add_writer(device.fileno(), self._drain, device)
+            queue.append(packet)
 
     def _find_route(self, outgoing: Outgoing) -> Device | None:
         """The device of the packet's source, or the one by which its destination talks to that."""
