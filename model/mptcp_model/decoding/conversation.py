@@ -273,7 +273,8 @@ def read_dss(place: Place, option: Dss) -> Note:
     if mapping is not None:
         offset = count_data(direction.host, mapping.dsn, mapping.wide)
         if offset is not None:
-            first = mapping.ssn == 1 and not place.subflow.joined and mapping.length > 0
+            is_only = len(place.subflow.connection.subflows) == 1
+            first = mapping.ssn == 1 and is_only and mapping.length > 0
             if not is_plausible(direction.host, offset) or (first and offset != 1):
                 fault = "the DSN does not count from the IDSN of the key"
             keep(direction, mapping, offset)
