@@ -310,13 +310,17 @@ class Rewriter(Middlebox):
 
 
 class Translator(Middlebox):
-    """A NAT: whoever calls from inside is seen from outside at ``address``, at a port of the NAT's own."""
+    """A NAT: whoever calls from inside is seen from outside at ``address``, at a port of the NAT's own.
 
-    FIELDS = (*Middlebox.FIELDS, "address", "inside", "outside")
+    It may stand on several paths; from outside it is found on whichever its peer takes.
+    """
+
+    FIELDS = (*Middlebox.FIELDS, "address", "next_port", "inside", "outside")
 
     def __init__(self, address: Address) -> None:
         super().__init__()
         self.address = address
+        self.next_port = 20_000
         self.inside: dict[Port, tuple[Address, Port]] = {}  # by the port outside
         self.outside: dict[tuple[Address, Port], Port] = {}
 
@@ -324,11 +328,20 @@ class Translator(Middlebox):
         """Rewrite the inner end; what nobody inside asked for is dropped."""
         if way == FORTH:
             inner = (one.source, one.source_port)
-            port = self.outside.setdefault(inner, 20_000 + len(self.outside))
+            port = self.outside.get(inner)
+            if port is None:
+                port = self.outside[inner] = self.next_port
+                self.next_port += 1
             self.inside[port] = inner
             return [change(one, source=(self.address, port))]
-        found = self.inside.get(one.destination_port)
+        found = self.inside.get(one.destination_port) if one.destination == self.address else None
         return [] if found is None else [change(one, destination=found)]
+
+    def forget(self, inner: tuple[Address, Port]) -> Port:
+        """Who is inside gets another port from now on; the one that it had."""
+        port = self.outside.pop(inner)
+        del self.inside[port]
+        return port
 
 
 class Renumberer(Middlebox):
