@@ -4,11 +4,13 @@ An entry names a function for typer, or a Typer application. Only the sub-comman
 imported; the one line that ``mptcp --help`` says of the others is read from their source text.
 """
 
+import _thread
 import ast
 import platform
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -129,14 +131,21 @@ def explain_missing(error: ModuleNotFoundError, chosen: str | None) -> str | Non
     return f"{what} needs the module {missing}{remedy}"
 
 
+def interrupt(thread: int) -> None:
+    """Ctrl-C for a thread, a little later."""
+    time.sleep(AGAIN)
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
 def insist(unraisable: "sys.UnraisableHookArgs") -> None:
     """Interrupt again where Python had to swallow Ctrl-C: in a finalizer or a weak reference's callback."""
-    if unraisable.exc_type is KeyboardInterrupt:
-        main = threading.main_thread().ident
-        assert main is not None  # it runs
-        threading.Timer(AGAIN, signal.pthread_kill, (main, signal.SIGINT)).start()
-    else:
+    if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)
+        return
+    main = threading.main_thread().ident
+    assert main is not None  # it runs
+    # A Timer's start() waits for its thread, and drops an interrupt that comes meanwhile.
+    _thread.start_new_thread(interrupt, (main,))
 
 
 def run(arguments: list[str]) -> int:

@@ -64,6 +64,13 @@ def swallows() -> None:
     Finalized()
     import time
     time.sleep(60)
+def hurries() -> None:
+    import mptcp_stack.command
+    mptcp_stack.command.AGAIN = 0
+    Finalized()
+    import time
+    for _ in range(600):
+        time.sleep(0.1)
 def fails() -> None:
     open("/nowhere/at/all")
 def refuses() -> None:
@@ -81,7 +88,7 @@ def folder(tmp_path: Path) -> Path:
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
     lines = [
         f"{name} = plugin:{name}"
-        for name in ("hello", "group", "wants", "stops", "swallows", "fails", "refuses")
+        for name in ("hello", "group", "wants", "stops", "swallows", "hurries", "fails", "refuses")
     ]
     lines.append("broken = mptcp_stack.not_there:broken")
     (information / "entry_points.txt").write_text("[mptcp.commands]\n" + "\n".join(lines) + "\n")
@@ -164,6 +171,11 @@ def test_interrupt_is_quiet(folder: Path) -> None:
 def test_swallowed_interrupt_comes_again(folder: Path) -> None:
     """Ctrl-C while a finalizer runs, whose exceptions Python drops, still ends the command."""
     assert call(folder, "swallows") == (130, "", "")
+
+
+def test_interrupt_that_comes_again_at_once(folder: Path) -> None:
+    """The same where it comes while it is still being arranged, as on a machine that is busy."""
+    assert call(folder, "hurries") == (130, "", "")
 
 
 def test_wrong_file_is_one_sentence(folder: Path) -> None:
