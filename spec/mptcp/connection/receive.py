@@ -104,7 +104,7 @@ def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: 
         return
     if run.ssn - branch.subflow.tcb.rcv_nxt > run.dsn - control.rcv_nxt >= 0:
         # [R8684-3.3.4-05] a note and no more: so it is where data in between came by another subflow
-        control.journal.note(now, control.name, "mapping ahead of its data", str(run.dsn))
+        control.journal.note(now, control.name, "mapping ahead of its data")
     add(branch.received, run)
 
 
