@@ -261,8 +261,7 @@ class Host(Multihomed):
                 if connection is not None:
                     if connection.control.book.is_due:
                         self.fulfil(connection, now)
-                    segments = connection.transmit(now)
-                    for segment in segments:
+                    for segment in connection.transmit(now):
                         packets.append(
                             emit(
                                 segment,
@@ -271,9 +270,8 @@ class Host(Multihomed):
                                 traffic_class=connection.control.dscp << 2,  # [R9293-3.9.1.9-03]
                             )
                         )
-                    if segments:
-                        self.stale[handle] = True
-                        self.news[handle] = True
+                    self.stale[handle] = True  # where nothing may leave, a clock may run from now on
+                    self.news[handle] = True
         return packets
 
     def deadline(self) -> Micros | None:
