@@ -34,11 +34,13 @@ LINES = {
         20_000_000, 5_000, 0.01, queue=60_000, reorder=0.02, reorder_delay=9_000, duplicate=0.02
     ),
 }
+WAIT = 60 * SECOND  # in TIME-WAIT, after a DATA_FIN as well
+USUAL = Choices(subflow_time_wait=WAIT)
 SPOKEN = {
-    "MPTCP": (Choices(), Choices()),
-    "checksums": (Choices(checksum=REQUIRE), Choices()),
-    "plain client": (Choices(multipath=False), Choices()),
-    "plain server": (Choices(), Choices(multipath=False)),
+    "MPTCP": (USUAL, USUAL),
+    "checksums": (Choices(checksum=REQUIRE, subflow_time_wait=WAIT), USUAL),
+    "plain client": (Choices(multipath=False), USUAL),
+    "plain server": (USUAL, Choices(multipath=False)),
 }
 
 
@@ -165,7 +167,7 @@ def test_everything_is_let_go(spoken: str) -> None:
     client_choices, server_choices = SPOKEN[spoken]
     network = two_hosts(path(FAST), client=client_choices, server=server_choices)
     converse(network, Sender(octets(10_000)), Echo())
-    assert network.now >= 60 * SECOND
+    assert network.now >= WAIT
     for machine in network.machines.values():
         assert machine.deadline() is None
         for handle in machine.applications:
