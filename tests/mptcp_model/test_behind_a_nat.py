@@ -13,10 +13,10 @@ from mptcp.wire.addresses import AddAddr, AddAddrEcho, RemoveAddr
 from mptcp.wire.handshake import JoinSyn
 from mptcp.wire.options import Option
 from mptcp.wire.segment import Segment
-from mptcp_model.simulated.applications import Application, Sender, Sink
+from mptcp_model.simulated.applications import Sender, Sink
 from mptcp_model.simulated.link import Line
 from mptcp_model.simulated.middlebox import Translator, read
-from mptcp_model.simulated.network import Network, ipv4, ipv6, path, two_hosts
+from mptcp_model.simulated.network import Network, call, get_server, ipv4, ipv6, path, two_hosts
 
 LINE = Line(rate=5_000_000, delay=10 * MILLISECOND, queue=60_000)
 OUTSIDE = bytes([203, 0, 113, 1])
@@ -43,16 +43,9 @@ def lay(version: int = 1, announce: bool = False) -> Network:
 
 def start(network: Network, data: bytes = DATA) -> Sender:
     """The client calls from behind the NAT."""
-    network.machines["server"].listen(80, Sink(b"thanks"))
     client = Sender(data)
-    network.machines["client"].connect(ipv4(0, 1), ipv4(0, 2), 80, client, network.now)
-    network.touch("client")
+    call(network, client, Sink(b"thanks"))
     return client
-
-
-def get_server(network: Network) -> Application:
-    """The other end."""
-    return next(iter(network.machines["server"].applications.values()))
 
 
 def get_controls(network: Network) -> tuple[Control, Control]:

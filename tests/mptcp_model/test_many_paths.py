@@ -6,9 +6,9 @@ import pytest
 
 from mptcp.choices import ACCEPT, REQUIRE, Choices
 from mptcp.parameters import MILLISECOND, SECOND
-from mptcp_model.simulated.applications import Application, Sender, Sink
+from mptcp_model.simulated.applications import Sender, Sink
 from mptcp_model.simulated.link import Line
-from mptcp_model.simulated.network import Network, ipv4, ipv6, path, two_hosts
+from mptcp_model.simulated.network import Network, call, get_server, ipv4, ipv6, path, two_hosts
 
 WIFI = Line(rate=25_000_000, delay=12_500, loss=0.01, queue=60_000)
 CELLULAR = Line(rate=5_000_000, delay=32_500, queue=60_000)
@@ -26,15 +26,9 @@ def lay(*lines: Line, client: Choices | None = None, server: Choices | None = No
 
 def start(network: Network, data: bytes = DATA) -> Sender:
     """The client begins to send; the server answers at the end."""
-    network.machines["server"].listen(80, Sink(b"thanks"))
     client = Sender(data)
-    network.machines["client"].connect(ipv4(0, 1), ipv4(0, 2), 80, client, network.now)
-    network.touch("client")
+    call(network, client, Sink(b"thanks"))
     return client
-
-
-def get_server(network: Network) -> Application:
-    return next(iter(network.machines["server"].applications.values()))
 
 
 def cut(network: Network, number: int, loss: float = 1.0) -> None:

@@ -33,9 +33,9 @@ from mptcp.wire.segment import ACK, RST, SYN
 from mptcp.wire.segment import parse as parse_segment
 from mptcp_model.dialogue import HOST_IPV4, PEER_IPV4, PEER_KEY, DataSignal, Dialogue, Peer, User
 from mptcp_model.joins import join
-from mptcp_model.simulated.applications import Application, Sender, Sink
+from mptcp_model.simulated.applications import Sender, Sink
 from mptcp_model.simulated.link import Line
-from mptcp_model.simulated.network import Network, ipv4, ipv6, path, two_hosts
+from mptcp_model.simulated.network import Network, call, get_server, ipv4, ipv6, path, two_hosts
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "test-vectors.json").read_text())["v0"]
 SECOND_IPV4 = bytes([10, 0, 0, 3])
@@ -170,16 +170,9 @@ def lay(checksum: bool = False) -> tuple[Network, Sender]:
         network.machines["client"].host.remove_address(ipv6(number, 1), 0)
         network.machines["server"].host.remove_address(ipv6(number, 2), 0)
     network.tap("client")
-    network.machines["server"].listen(80, Sink(b"thanks"))
     client = Sender(DATA)
-    network.machines["client"].connect(ipv4(0, 1), ipv4(0, 2), 80, client, network.now)
-    network.touch("client")
+    call(network, client, Sink(b"thanks"))
     return network, client
-
-
-def get_server(network: Network) -> Application:
-    """The other end."""
-    return next(iter(network.machines["server"].applications.values()))
 
 
 def list_options(network: Network, kind: type[Option]) -> list[Any]:

@@ -8,6 +8,7 @@ from mptcp.choices import Choices
 from mptcp.host import Host
 from mptcp.journal import Journal
 from mptcp.values import Address, Micros
+from mptcp_model.simulated.applications import Application
 from mptcp_model.simulated.capture import Capture
 from mptcp_model.simulated.clock import Clock, Livelock
 from mptcp_model.simulated.link import Line, Link
@@ -222,6 +223,18 @@ def two_hosts(
     for i, way in enumerate(ways):
         lay(network, i, way, seed)
     return network
+
+
+def call(network: Network, client: Application, server: Application) -> None:
+    """The client of two hosts opens a connection to the server's port 80, by the first path over IPv4."""
+    network.machines["server"].listen(80, server)
+    network.machines["client"].connect(ipv4(0, 1), ipv4(0, 2), 80, client, network.now)
+    network.touch("client")
+
+
+def get_server(network: Network) -> Application:
+    """The application of the first connection that the server of two hosts has."""
+    return next(iter(network.machines["server"].applications.values()))
 
 
 def lay(network: Network, i: int, way: Path, seed: str) -> None:
