@@ -11,7 +11,7 @@ import pytest
 
 from mptcp_stack import namespace
 from mptcp_stack.forwarder import Line
-from mptcp_stack.lab import Lab
+from mptcp_stack.lab import PREFIX, Lab
 
 pytestmark = pytest.mark.linux
 
@@ -69,9 +69,11 @@ def test_what_cannot_be_tried() -> None:
 
 
 def find_session(name: str) -> int:
-    """The session of the process that a lab belongs to; 0 if it is gone."""
+    """The session of the process that a lab belongs to; 0 if it is gone, -1 for no lab of ours."""
+    if not name.startswith(PREFIX):
+        return -1
     try:
-        return os.getsid(int(name.split("-")[1]))
+        return os.getsid(int(name.removeprefix(PREFIX).split("-")[0]))
     except ProcessLookupError:
         return 0
 
