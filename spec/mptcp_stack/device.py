@@ -108,30 +108,34 @@ class Device:
         return port < 0 or port in self.ports  # what is not TCP may be a router's word
 
     def write(self, outgoing: Outgoing) -> bool:
-        """Send one packet that fits, header and text from where they lie; False if the device is full.
+        """Send one packet that fits, as ``write_some``; False if the device is full. Raises DeviceGone."""
+        return self.write_some([outgoing]) == 1
+
+    def write_some(self, packets: list[Outgoing]) -> int:
+        """Send packets that fit, one after the other; how many, before the device was full.
 
         A packet that the device refuses for itself (the interface is down, no buffers) is lost, as
         on a cable. Raises DeviceGone.
         """
-        prefix = self.framing.emit(outgoing)
-        if prefix is None:
-            self.dropped += 1
-            return True
-        pieces: list[bytes | memoryview] = [prefix, outgoing.header]
-        if len(outgoing.text) > MOST_PIECES:
-            pieces.append(join(outgoing.text))
-        else:
-            for text in outgoing.text:
-                pieces.append(memoryview(text.packet)[text.start : text.end])
-        try:
-            os.writev(self._descriptor, pieces)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError as error:
-            if error.errno in GONE:
-                raise DeviceGone(self.name) from error
-            self.dropped += 1
-        return True
+        descriptor, emit = self._descriptor, self.framing.emit
+        is_bare = self.framing.size == 0
+        for place, outgoing in enumerate(packets):
+            prefix = b"" if is_bare else emit(outgoing)
+            if prefix is None:
+                self.dropped += 1
+                continue
+            try:
+                if outgoing.segment_size == 0:  # a packet of the path: one copy costs less than more pieces
+                    os.write(descriptor, prefix + outgoing.octets())
+                else:
+                    os.writev(descriptor, [prefix, outgoing.header, *list_pieces(outgoing)])
+            except (BlockingIOError, InterruptedError):
+                return place
+            except OSError as error:
+                if error.errno in GONE:
+                    raise DeviceGone(self.name) from error
+                self.dropped += 1
+        return len(packets)
 
     def detach(self) -> int:
         """The descriptor, which is the caller's from now on; the device is as if closed."""
@@ -145,3 +149,10 @@ class Device:
             self._descriptor = -1
             if self._guard is not None:
                 self._guard.close()
+
+
+def list_pieces(outgoing: Outgoing) -> list[bytes | memoryview]:
+    """The text, from where it lies, in as many pieces as one call takes."""
+    if len(outgoing.text) > MOST_PIECES:
+        return [join(outgoing.text)]
+    return [memoryview(text.packet)[text.start : text.end] for text in outgoing.text]

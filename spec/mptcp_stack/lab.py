@@ -93,7 +93,12 @@ class Lab:
     # -- interfaces ---------------------------------------------------------------------------------
 
     def open_tun(
-        self, number: int = 0, mtu: int = 1500, offloads: bool = False, apart: bool = False
+        self,
+        number: int = 0,
+        mtu: int = 1500,
+        offloads: bool = False,
+        apart: bool = False,
+        threaded: bool = False,
     ) -> Device:
         """The TUN interface ``tunN``: the kernel is 10.77.N.1 and fd77:N::1, we are .2 and ::2.
 
@@ -106,6 +111,7 @@ class Lab:
             mtu=mtu,
             namespace=self.name,
             offloads=offloads,
+            threaded=threaded,
         )
         self._devices.append(device)
         if apart:

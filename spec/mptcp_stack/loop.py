@@ -253,13 +253,14 @@ class Driver:
         device = self._find_route(outgoing)
         if device is None:
             return
-        queue, tap, write = self._queues[device], self._tap, device.write
+        queue, tap, packets = self._queues[device], self._tap, device.fit(outgoing)
+        if tap is not None:
+            for packet in packets:
+                tap(packet.octets())
         try:
-            for packet in device.fit(outgoing):
-                if tap is not None:
-                    tap(packet.octets())
-                if queue or not write(packet):
-                    self._wait(device, queue, packet)
+            taken = 0 if queue else device.write_some(packets)
+            for packet in packets[taken:]:
+                self._wait(device, queue, packet)
         except DeviceGone as error:
             self._lose(device, error)
 

@@ -4,8 +4,10 @@ Raises OSError when the kernel refuses.
 """
 
 import array
+import ctypes
 import fcntl
 import ipaddress
+import os
 import socket
 import struct
 from collections.abc import Mapping
@@ -20,6 +22,8 @@ IFA_F_NODAD: Final = 2
 MAIN_TABLE: Final = 254
 LAST_RULES: Final = 33_000  # priorities behind the rule of the main table
 SIOCETHTOOL: Final = 0x8946
+FSOPEN, FSCONFIG, FSMOUNT = 430, 431, 432  # system calls since Linux 5.2, the same on every machine
+FSCONFIG_CMD_CREATE: Final = 6
 SWITCHES: Final = (0x1F, 0x24, 0x2C, 0x15, 0x17, 0x19)  # ETHTOOL_S… TSO GSO GRO RXCSUM TXCSUM SG
 
 
@@ -111,6 +115,31 @@ def route_by_source(name: str, table: int, networks: tuple[str, ...] = ()) -> No
         for text in networks or own:
             priority = table if networks else LAST_RULES + table
             routes.rule("add", src=text, table=table, priority=priority, family=find_family(text))
+
+
+def open_attribute(interface: str, attribute: str) -> int:
+    """A descriptor of /sys/class/net/INTERFACE/ATTRIBUTE as it is here, for writing; the caller closes it.
+
+    What is mounted on /sys may be of another namespace, so a tree of its own is made, and mounted nowhere.
+    """
+    kind = call_system(FSOPEN, b"sysfs", 0)
+    try:
+        call_system(FSCONFIG, kind, FSCONFIG_CMD_CREATE, None, None, 0)
+        tree = call_system(FSMOUNT, kind, 0, 0)
+    finally:
+        os.close(kind)
+    try:
+        return os.open(f"class/net/{interface}/{attribute}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=tree)
+    finally:
+        os.close(tree)
+
+
+def call_system(number: int, *arguments: bytes | int | None) -> int:
+    """A system call that Python has no name for. Raises OSError."""
+    answer = ctypes.CDLL(None, use_errno=True).syscall(number, *arguments)
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return int(answer)
 
 
 def find_family(text: str) -> int:

@@ -10,8 +10,10 @@ import mptcp
 from mptcp.choices import ACCEPT, REQUIRE, Choices
 from mptcp_stack.exchange import find_trouble
 from mptcp_stack.lab import Lab
+from mptcp_stack.namespace import call_inside
 from mptcp_stack.stack import Stack, suit
 from mptcp_stack.streams import open_connection, start_server
+from mptcp_stack.tun import has_threads
 
 pytestmark = pytest.mark.linux
 
@@ -108,6 +110,22 @@ def test_large(
     """A hundred million octets, both ways at once, in packets of the path's size and in long ones."""
     check_report(*talk(lab, lambda stack: ROLES[role](stack, lab, family, octets, swap), offloads=offloads))
     check_witness(lab, role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_received_by_a_thread(lab: Lab, swap: Swap, check_report: Any, check_witness: Any, role: str) -> None:
+    """A thread of the kernel takes our packets and joins them: the same octets, in fewer packets."""
+    if not call_inside(lab.name, has_threads):
+        pytest.skip("this kernel has no threads that receive packets")
+
+    async def go() -> Any:
+        async with Stack(lab.open_tun(threaded=True)) as stack:
+            return await ROLES[role](stack, lab, "v4", 2_000_000, swap)
+
+    check_report(*asyncio.run(go()))
+    check_witness(lab, role)
+    counters = lab.counters()
+    assert counters["IpInReceives"] < counters["IpExtInNoECTPkts"]  # after joining, and before
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -126,3 +126,20 @@ def test_knows_what_is_ours(packet: bytes, ours: bool, device_and_wire: tuple[De
     assert device.is_ours(packet) is ours
     device.close()
     wire.close()
+
+
+def test_writes_some(device_and_wire: tuple[Device, socket.socket]) -> None:
+    """A list of packets in their order, as many as there is room for; one that is refused is lost."""
+    device, wire = device_and_wire
+    first, last = (Outgoing(b"header", (Text(text, 0, 3),), 0) for text in (b"one", b"two"))
+    assert device.write_some([first, Outgoing(bytes(10_000_000), (), 0), last]) == 3
+    assert (wire.recv(100), wire.recv(100), device.dropped) == (b"headerone", b"headertwo", 1)
+    many = [Outgoing(bytes(1000), (), 0)] * 1_000
+    taken = device.write_some(many)
+    assert 1 < taken < len(many)
+    for _ in range(taken):
+        wire.recv(2000)
+    assert device.write_some([last]) == 1
+    assert wire.recv(100) == b"headertwo"
+    device.close()
+    wire.close()
