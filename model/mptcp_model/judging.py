@@ -136,7 +136,7 @@ class Judge:
 
     def find_link(self, one: Segment) -> Link | None:
         """The subflow of a segment of our host; a new one if it is a SYN that the capture has as well."""
-        four = (one.source, one.source_port, one.destination, one.destination_port)
+        four: FourTuple = (one.source, one.source_port, one.destination, one.destination_port)
         for link in self.links.values():
             if link.four == four:
                 return link

@@ -10,7 +10,7 @@ Both name their fields once, in ``__match_args__`` or ``FIELDS``, in the order o
 from builtins import memoryview  # the compiler does not know it by itself
 from typing import Any, ClassVar, Final, Self, TypeAlias, final
 
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 
 Micros: TypeAlias = int
 """A moment or a span, microseconds. The origin is the caller's: only differences mean anything."""
@@ -61,7 +61,7 @@ class Text(Value):
 
     __match_args__ = ("packet", "start", "end")
 
-    def __init__(self, packet: bytes, start: int, end: int) -> None:
+    def __init__(self, packet: bytes, start: i64, end: i64) -> None:
         self.packet: Final = packet
         self.start: Final = start
         self.end: Final = end

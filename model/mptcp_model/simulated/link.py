@@ -12,6 +12,7 @@ from typing import Self
 from mptcp.values import Micros
 from mptcp.wire.checksum import compute_checksum, compute_sum
 from mptcp.wire.ip import parse
+from mptcp.wire.octets import emit_16
 from mptcp.wire.segment import CE, NOT_ECT
 from mptcp_model.state import State
 
@@ -184,4 +185,4 @@ def mark(packet: bytes) -> bytes:
         return packet[:1] + bytes([packet[1] | CE << 4]) + packet[2:]
     header = packet[:1] + bytes([packet[1] | CE]) + packet[2:10] + bytes(2) + packet[12 : datagram.start]
     checksum = compute_checksum(compute_sum(header, 0, len(header)))
-    return header[:10] + checksum.to_bytes(2, "big") + header[12:] + packet[datagram.start :]
+    return header[:10] + emit_16(checksum) + header[12:] + packet[datagram.start :]

@@ -8,6 +8,7 @@ from mptcp.values import Address
 from mptcp.wire.checksum import compute_checksum, compute_sum
 from mptcp.wire.icmp import Quote, TooBig, emit
 from mptcp.wire.ip import TCP, Datagram, parse
+from mptcp.wire.octets import emit_16
 from mptcp_model.state import State
 
 
@@ -100,4 +101,4 @@ def compute_next_hop(packet: bytes) -> bytes:
     length = (packet[0] & 15) * 4
     header = packet[:8] + bytes([packet[8] - 1, packet[9], 0, 0]) + packet[12:length]
     checksum = compute_checksum(compute_sum(header, 0, length))
-    return header[:10] + checksum.to_bytes(2, "big") + header[12:] + packet[length:]
+    return header[:10] + emit_16(checksum) + header[12:] + packet[length:]

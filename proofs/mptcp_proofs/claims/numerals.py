@@ -4,14 +4,14 @@ from typing import Annotated, TypeAlias
 
 from librt.strings import BytesWriter
 
-from mptcp.wire.octets import emit_16, emit_32, emit_64, u16, u32, u64, write_16, write_32
+from mptcp.wire.octets import emit_16, emit_32, emit_64, u16, u32, u64, write_16, write_32, write_64
 from mptcp_proofs.claim import Between, Octets, OneOf, reach
 from mptcp_proofs.claims.domains import Double, Half, Word
 from mptcp_proofs.theorem import Mutant, Theorem
 
 Before: TypeAlias = Annotated[bytes, Octets(0, 3)]
 Behind: TypeAlias = Annotated[bytes, Octets(0, 2)]
-Any64: TypeAlias = Annotated[int, Between(-(1 << 64), 1 << 64)]
+Signed: TypeAlias = Annotated[int, Between(-(1 << 63), (1 << 63) - 1)]
 
 
 def u16_reads(before: Before, octets: Annotated[bytes, Octets(2)], behind: Behind) -> bool:
@@ -54,8 +54,8 @@ def emits(half: Half, word: Word, double: Double) -> bool:
     )
 
 
-def writes(before: Before, number: Any64) -> bool:
-    """write_16 and write_32 put the lower bits of any number behind what is there."""
+def writes(before: Before, number: Signed) -> bool:
+    """write_16 and write_32 put the lower bits of a machine's number behind what is there."""
     writer = BytesWriter()
     writer.write(before)
     write_16(writer, number)
@@ -72,6 +72,17 @@ def writes(before: Before, number: Any64) -> bool:
     )
 
 
+def writes_64(before: Before, number: Double) -> bool:
+    """write_64 puts a number behind what is there."""
+    writer = BytesWriter()
+    writer.write(before)
+    write_64(writer, number)
+    octets = writer.getvalue()
+    if number >> 62:
+        reach("a number of many pieces")
+    return octets[: len(before)] == before and int.from_bytes(octets[len(before) :], "big") == number
+
+
 THEOREMS = (
     Theorem(
         id="T0",
@@ -80,9 +91,14 @@ THEOREMS = (
         " the octets. All other theorems use these helpers by their meaning, which this one proves.",
         sections="RFC 9293 §3.1",
         clauses=(),
-        bounds="Up to 13 octets; numbers to write of 65 bits and a sign.",
-        claims=(u16_reads, u32_reads, u64_reads, never_reads_beyond, emits, writes),
-        goals=("a number that a signed word cannot hold", "cut short", "a negative number"),
+        bounds="Up to 13 octets; numbers to write of 64 bits, with a sign or, the whole of them, without.",
+        claims=(u16_reads, u32_reads, u64_reads, never_reads_beyond, emits, writes, writes_64),
+        goals=(
+            "a number that a signed word cannot hold",
+            "cut short",
+            "a negative number",
+            "a number of many pieces",
+        ),
         mutants=(
             Mutant("mptcp/wire/octets.py", "number & MASK_16\n\n\ndef u32", "number\n\n\ndef u32"),
             Mutant("mptcp/wire/octets.py", "return number & MASK_32", "return number & 0x7FFFFFFF"),
@@ -90,6 +106,8 @@ THEOREMS = (
             Mutant("mptcp/wire/octets.py", "0x1_0000_0000_0000_0000", "0x8000_0000_0000_0000"),
             Mutant("mptcp/wire/octets.py", "((number & MASK_16) ^ HALF_16) - HALF_16", "number & 0x7FFF"),
             Mutant("mptcp/wire/octets.py", "((number & MASK_32) ^ HALF_32) - HALF_32", "number & 0x7FFFFFFF"),
+            Mutant("mptcp/wire/octets.py", "bit_length() <= 62", "bit_length() <= 64"),
+            Mutant("mptcp/wire/octets.py", "write_i64_be(writer, number)", "write_i64_be(writer, 1)"),
         ),
         unclaimed="That librt's own readers and writers, written in C, are as modelled: tests compare them.",
         is_octets_summed_up=False,

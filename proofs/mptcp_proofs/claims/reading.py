@@ -271,7 +271,7 @@ THEOREMS = (
                 "address_id)) + rest + bytes(2)\n",
                 "net-next #95: garbage octets behind the echo of ADD_ADDR",
             ),
-            Mutant(DSS, "u64(packet, at) if wide else u32(packet, at)", "u32(packet, at)"),
+            Mutant(DSS, "dsn = u64(packet, at)", "dsn = u32(packet, at)"),
             Mutant(
                 DSS,
                 "<< 16 | DSS << 12 | flags)",

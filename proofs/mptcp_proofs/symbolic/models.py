@@ -291,7 +291,7 @@ def read_number(octets: Any, at: Any, length: int) -> Any:
 
 
 def write_number(writer: Any, number: Any, length: int) -> None:
-    """``write_16`` and ``write_32`` in one piece."""
+    """``write_16``, ``write_32`` and ``write_64`` in one piece."""
     assert is_number(number)
     writer.items += split(number, length)
 
@@ -303,6 +303,7 @@ SUMMARIES: dict[str, dict[str, Any]] = {
         "u64": lambda octets, at: read_number(octets, at, 8),
         "write_16": lambda writer, number: write_number(writer, number, 2),
         "write_32": lambda writer, number: write_number(writer, number, 4),
+        "write_64": lambda writer, number: write_number(writer, number, 8),
     }
 }
 

@@ -5,25 +5,21 @@ into a field is its complement. Sums add up: the sum of a whole is the sum of it
 long as each part but the last has an even number of octets.
 """
 
-from typing import TYPE_CHECKING
+from librt.strings import read_i32_be, read_i64_be
 
-from librt.strings import read_i64_be
-
+from mptcp.native import i64
 from mptcp.numbers import MASK_16, MASK_32
 from mptcp.values import Text
 
-if TYPE_CHECKING:
-    from mypy_extensions import i64
 
-
-def fold(total: int) -> int:
+def fold(total: i64) -> i64:
     """The 16-bit ones' complement sum that stands for ``total`` (not negative)."""
     while total > MASK_16:
         total = (total & MASK_16) + (total >> 16)
     return total
 
 
-def compute_sum(octets: bytes, start: "i64", end: "i64", initial: int = 0) -> int:
+def compute_sum(octets: bytes, start: i64, end: i64, initial: i64 = 0) -> i64:
     """The sum of ``octets[start:end]`` and ``initial``; an odd last octet is padded by zero.
 
     ``initial`` is a sum or a few sums added up, 0 … 2**32 - 1. Same as ``checksum_by_the_book`` but
@@ -42,11 +38,9 @@ def compute_sum(octets: bytes, start: "i64", end: "i64", initial: int = 0) -> in
             (one >> 32 & MASK_32) + (two >> 32 & MASK_32) + (three >> 32 & MASK_32) + (four >> 32 & MASK_32)
         )
         at += 32
-    while at + 8 <= stop:
-        one = read_i64_be(octets, at)
-        low += one & MASK_32
-        high += one >> 32 & MASK_32
-        at += 8
+    while at + 4 <= stop:
+        low += i64(read_i32_be(octets, at)) & MASK_32
+        at += 4
     low += high
     while at + 2 <= stop:
         low += (octets[at] << 8) + octets[at + 1]
@@ -70,7 +64,7 @@ def checksum_by_the_book(octets: bytes) -> int:
     return 0xFFFF - total
 
 
-def compute_text_sum(text: tuple[Text, ...], initial: int = 0) -> int:
+def compute_text_sum(text: tuple[Text, ...], initial: i64 = 0) -> i64:
     """The sum of all pieces, one after the other, and ``initial``.
 
     A piece that begins at an odd place has its octets in the other halves of the words: its own
@@ -88,6 +82,6 @@ def compute_text_sum(text: tuple[Text, ...], initial: int = 0) -> int:
     return fold(total)
 
 
-def compute_checksum(total: int) -> int:
+def compute_checksum(total: i64) -> i64:
     """What goes into the checksum field when the sum of all else is ``total``."""
     return MASK_16 - fold(total)

@@ -4,19 +4,16 @@ The numbers in it are wire numbers of 32 or 64 bits, as ``wide`` says; numbers.p
 offsets and back. Layouts of versions 0 and 1 are the same.
 """
 
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 from librt.strings import BytesWriter
 
 from mptcp.errors import Refused
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 from mptcp.parameters import MPTCP_OPTION
 from mptcp.values import Value
-from mptcp.wire.octets import emit_64, u16, u32, u64, write_16, write_32
+from mptcp.wire.octets import u16, u32, u64, write_16, write_32, write_64
 from mptcp.wire.options import Option, compute_written
-
-if TYPE_CHECKING:
-    from mypy_extensions import i64
 
 DSS: Final = 0x2  # option subtype; RFC 8684 §7.2
 
@@ -64,7 +61,7 @@ class Mapping(Value):
 
     __match_args__ = ("dsn", "wide", "ssn", "length", "checksum", "fin")
 
-    def __init__(self, dsn: int, wide: bool, ssn: int, length: int, checksum: int | None, fin: bool) -> None:
+    def __init__(self, dsn: int, wide: bool, ssn: i64, length: i64, checksum: int | None, fin: bool) -> None:
         if not fits(dsn, wide):
             raise Refused("a DSN has 32 bits, or 64 if wide")
         if ssn >> 32:
@@ -102,7 +99,7 @@ class Dss(Option):
         """RFC 8684 §3.3, figure 9."""
         # [R8684-3.3-02] the flags, [R8684-3.3-07] whose other bits are zero, and the fields' order
         ack, mapping = self.ack, self.mapping
-        flags = 0
+        flags: i64 = 0
         if ack is not None:
             flags = HAS_ACK | WIDE_ACK if ack.wide else HAS_ACK
         if mapping is not None:
@@ -112,12 +109,12 @@ class Dss(Option):
         write_32(writer, (MPTCP_OPTION << 8 | self.compute_size()) << 16 | DSS << 12 | flags)
         if ack is not None:
             if ack.wide:
-                writer.write(emit_64(ack.number))
+                write_64(writer, ack.number)
             else:
                 write_32(writer, ack.number)
         if mapping is not None:
             if mapping.wide:
-                writer.write(emit_64(mapping.dsn))
+                write_64(writer, mapping.dsn)
             else:
                 write_32(writer, mapping.dsn)
             write_32(writer, mapping.ssn)
@@ -138,7 +135,7 @@ class Dss(Option):
         return size
 
 
-def parse(packet: bytes, at: "i64", length: "i64") -> Dss | None:
+def parse(packet: bytes, at: i64, length: i64) -> Dss | None:
     """The DSS of ``length`` >= 3 octets at ``at``; None if flags and length do not agree.
 
     [R8684-3.3-03] a and m mean nothing without A and M; [R8684-3.3-05] nor does F without M.
@@ -170,7 +167,9 @@ def parse(packet: bytes, at: "i64", length: "i64") -> Dss | None:
     if rest != 0 and rest != 2:
         return None
     checksum = u16(packet, end - 2) if rest == 2 else None
-    dsn = u64(packet, at) if wide else u32(packet, at)
+    dsn: int = u32(packet, at)
+    if wide:
+        dsn = u64(packet, at)
     at = end - rest - 6
     fin = (flags & DATA_FIN) != 0
     return Dss(ack, Mapping(dsn, wide, u32(packet, at), u16(packet, at + 4), checksum, fin))

@@ -4,20 +4,17 @@ IPv4 options are skipped; IPv6 extension headers are walked. Fragments are Malfo
 them (DF is set, the MSS is kept), and reassembly is the business of whoever owns the device.
 """
 
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 from librt.strings import BytesWriter
 
 from mptcp.errors import Malformed, Refused
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.values import Address, Port, Value
 from mptcp.wire.checksum import compute_checksum, compute_sum
 from mptcp.wire.octets import u16, u32, write_32
-
-if TYPE_CHECKING:
-    from mypy_extensions import i64
 
 ICMP: Final = 1  # protocol numbers
 TCP: Final = 6
@@ -55,15 +52,15 @@ class Datagram(Value):
 
     def __init__(
         self,
-        version: int,
+        version: i64,
         source: Address,
         destination: Address,
-        protocol: int,
-        hop_limit: int,
-        traffic_class: int,
-        identification: int,
-        start: int,
-        end: int,
+        protocol: i64,
+        hop_limit: i64,
+        traffic_class: i64,
+        identification: i64,
+        start: i64,
+        end: i64,
     ) -> None:
         self.version: Final = version
         self.source: Final = source
@@ -117,7 +114,7 @@ def parse_quoted(packet: bytes, start: int) -> Datagram:
     )
 
 
-def _parse_4(packet: bytes, start: "i64") -> Datagram:
+def _parse_4(packet: bytes, start: i64) -> Datagram:
     """RFC 791 §3.1."""
     header: i64 = (packet[start] & 0xF) << 2
     length: i64 = u16(packet, start + 2)
@@ -204,11 +201,11 @@ def write_header(
     writer: BytesWriter,
     source: Address,
     destination: Address,
-    protocol: int,
-    length: int,
-    hop_limit: int,
-    traffic_class: int,
-    identification: int,
+    protocol: i64,
+    length: i64,
+    hop_limit: i64,
+    traffic_class: i64,
+    identification: i64,
 ) -> None:
     """Put the header before ``length`` octets of ``protocol`` behind what is written; of IPv4 with DF set.
 
@@ -237,7 +234,7 @@ def write_header(
     writer.write(destination)
 
 
-def compute_pseudo_sum(source: Address, destination: Address, protocol: int, length: int) -> int:
+def compute_pseudo_sum(source: Address, destination: Address, protocol: i64, length: i64) -> i64:
     """The sum of the pseudo-header that TCP and ICMPv6 checksums cover (RFC 9293 §3.1, 8200 §8.1)."""
     total = compute_sum(source, 0, len(source), protocol + (length & 0xFFFF) + (length >> 16))
     return compute_sum(destination, 0, len(destination), total)

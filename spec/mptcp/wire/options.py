@@ -10,7 +10,7 @@ from typing import Final, final
 from librt.strings import BytesWriter
 
 from mptcp.errors import Refused
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 from mptcp.numbers import MASK_16, MASK_32
 from mptcp.parameters import MAXIMUM_WINDOW_SHIFT, OPTION_SPACE
 from mptcp.values import Value
@@ -154,7 +154,7 @@ class Timestamps(Option):
 
     __match_args__ = ("value", "echo")
 
-    def __init__(self, value: int, echo: int) -> None:
+    def __init__(self, value: i64, echo: i64) -> None:
         if (value | echo) >> 32:
             raise Refused("a timestamp has 32 bits")
         self.value: Final = value

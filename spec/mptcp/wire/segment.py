@@ -1,14 +1,14 @@
 """The TCP segment: RFC 9293 §3.1, its options, and the way back to octets."""
 
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 from librt.strings import BytesWriter
 
 from mptcp.errors import Malformed, Refused
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
-from mptcp.values import Address, Port, Text, Value, join
+from mptcp.values import Address, Text, Value, join
 from mptcp.wire import addresses, dss, endings, handshake, options
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum
 from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, write_header
@@ -24,9 +24,6 @@ from mptcp.wire.options import (
     Timestamps,
     Unknown,
 )
-
-if TYPE_CHECKING:
-    from mypy_extensions import i64
 
 FIN: Final = 0x01  # flags; RFC 9293 §3.1
 SYN: Final = 0x02
@@ -77,17 +74,17 @@ class Segment(Value):
         self,
         source: Address,
         destination: Address,
-        source_port: Port,
-        destination_port: Port,
-        sequence: int,
-        acknowledgment: int,
-        flags: int,
-        window: int,
-        urgent: int,
+        source_port: i64,
+        destination_port: i64,
+        sequence: i64,
+        acknowledgment: i64,
+        flags: i64,
+        window: i64,
+        urgent: i64,
         options: tuple[Option, ...],
         text: tuple[Text, ...],
-        segment_size: int = 0,
-        ecn: int = NOT_ECT,
+        segment_size: i64 = 0,
+        ecn: i64 = NOT_ECT,
     ) -> None:
         if (source_port | destination_port | window | urgent) >> 16:
             raise Refused("ports, window and urgent pointer have 16 bits")
@@ -95,7 +92,7 @@ class Segment(Value):
             raise Refused("sequence and acknowledgment numbers have 32 bits")
         if flags >> 8 or ecn >> 2:
             raise Refused("there are 8 flags, and 2 bits for ECN")
-        length = 0
+        length: i64 = 0
         for piece in text:
             length += piece.end - piece.start
         self.source: Final = source
@@ -126,7 +123,7 @@ class Outgoing(Value):
 
     __match_args__ = ("header", "text", "segment_size")
 
-    def __init__(self, header: bytes, text: tuple[Text, ...], segment_size: int) -> None:
+    def __init__(self, header: bytes, text: tuple[Text, ...], segment_size: i64) -> None:
         self.header: Final = header
         self.text: Final = text
         self.segment_size: Final = segment_size
@@ -184,9 +181,7 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
     )
 
 
-def parse_options(
-    packet: bytes, start: "i64", end: "i64", flags: int, version: int = 1
-) -> tuple[Option, ...]:
+def parse_options(packet: bytes, start: i64, end: i64, flags: int, version: int = 1) -> tuple[Option, ...]:
     """The options in ``packet[start:end]`` of any segment, in their order, the padding included.
 
     [R9293-3.1-06]
@@ -241,7 +236,7 @@ def walk_options(packet: bytes, start: int, end: int, flags: int, version: int) 
     return tuple(found)
 
 
-def parse_multipath(packet: bytes, at: "i64", length: "i64", flags: int, version: int) -> Option:
+def parse_multipath(packet: bytes, at: i64, length: i64, flags: int, version: int) -> Option:
     """The MPTCP option of ``length`` >= 2 octets at ``at``; Unknown if it is not legal. RFC 8684 §3.
 
     The subtype decides [R8684-3-01]; what fits no layout is skipped [R8684-3-02].
@@ -277,7 +272,7 @@ def emit_options(listed: tuple[Option, ...]) -> bytes:
     writer = BytesWriter()
     for option in listed:
         option.write(writer)
-    while len(writer) % 4:
+    while len(writer) & 3:
         writer.append(END_OF_LIST)  # [R9293-3.1-11]
     if len(writer) > OPTION_SPACE:
         raise Refused("the options take more than 40 octets")
@@ -286,10 +281,10 @@ def emit_options(listed: tuple[Option, ...]) -> bytes:
 
 def emit(
     segment: Segment,
-    hop_limit: int = 64,
-    identification: int = 0,
-    segment_size: int = 0,
-    traffic_class: int = 0,
+    hop_limit: i64 = 64,
+    identification: i64 = 0,
+    segment_size: i64 = 0,
+    traffic_class: i64 = 0,
 ) -> Outgoing:
     """The segment in octets, behind an IP header; the text is referred to, not copied.
 
@@ -325,7 +320,7 @@ def emit(
     return Outgoing(writer.getvalue(), segment.text, segment_size)
 
 
-def _compute_fields_sum(segment: Segment, offset: int) -> int:
+def _compute_fields_sum(segment: Segment, offset: i64) -> i64:
     """The words of the TCP header but for its options, added up; ``offset`` octets are the whole header."""
     seq, ack = segment.sequence, segment.acknowledgment
     numbers = (seq >> 16) + (seq & MASK_16) + (ack >> 16) + (ack & MASK_16)
