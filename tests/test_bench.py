@@ -33,6 +33,17 @@ def test_goals(figures: ModuleType) -> None:
     assert figures.Figure("", 2, "octets", goal=8_192).say_goal() == "≤ 8,192"
 
 
+def test_rounds(figures: ModuleType) -> None:
+    """Of a row, the turn with the median ratio counts, whole as it is; rows stay in their order."""
+    rounds = figures.Rounds("Mbit/s")
+    for ours, theirs in ((10, 10), (40, 10), (60, 20)):
+        rounds.add("a", ours, "b", theirs, 2)
+        rounds.add("a", ours, "c", 1)
+    first, second = rounds.find_middle()
+    assert (first.ours, first.theirs, first.other, first.is_met()) == (60, 20, "b", True)
+    assert (second.ours, second.other, second.is_met()) == (40, "c", None)
+
+
 def test_page(figures: ModuleType, tmp_path: Path) -> None:
     """Everything that was measured stands there, also after it was written to a file."""
     page = importlib.import_module("page")

@@ -1,11 +1,15 @@
 """Others in the same run: the kernel's TCP, slirp4netns, PyTCP and aioquic; whoever is absent is named.
 
-slirp4netns (C) and PyTCP speak TCP with the kernel over a TAP or TUN interface in packets of 1,500 octets, as
-we speak MPTCP with it; of slirp4netns, what it forwards ends on the loopback of a second namespace. aioquic
-and we move octets between two ends in one process, with no device: it encrypts, and we do not. ``make peers``
-fetches what can be fetched. PyTCP needs Python 3.14, or 3.13 and two changes to its text, which are made as
-it is loaded: ``PYTCP_PYTHON`` names the interpreter. ``python tests/bench/bench_peers.py`` prints the table,
-as root.
+slirp4netns (C) and PyTCP speak TCP with the kernel over a TAP or TUN interface of MTU 1,500, as we speak
+MPTCP with it: over a plain one, where the kernel receives a packet within our write of it, as it does theirs;
+over a threaded one, where a thread of the kernel receives the same packets; and with segmentation offload,
+which they do not have: the kernel cuts, if anyone. Of slirp4netns, what it forwards ends on the loopback of a
+second namespace. What a packet to the kernel costs stands below the table.
+
+aioquic and we move octets between two ends in one process, with no device: it encrypts, and we do not.
+``make peers`` fetches what can be fetched. PyTCP needs Python 3.14, or 3.13 and two changes to its text that
+are made as it is loaded: ``PYTCP_PYTHON`` names the interpreter, else it is looked for.
+``python tests/bench/bench_peers.py`` prints the table, as root.
 """
 
 import os
@@ -13,21 +17,26 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import bench_tun
-from bench_tun import PLAIN, compute_speed
-from figures import Figure, Table, present
+from bench_tun import GSO, PLAIN, THREADED, Road, compute_speed
+from figures import Figure, Rounds, Table, present
 
 from mptcp_model.loads import Load
 from mptcp_stack import network
 from mptcp_stack.lab import Lab
 from mptcp_stack.namespace import call_inside
 
-ROUNDS = 3  # the median counts
+ROUNDS = 5  # the middle one counts
+ROADS = (PLAIN, THREADED, GSO)
+INWARD, OUTWARD = bench_tun.WAYS
+TEXT = 1_420  # octets in a packet of 1,500
 SLIRP, PYTCP = 1.5, 50  # times their speed
 PACKAGES = Path(__file__).resolve().parents[2] / "build" / "peers" / "pytcp"
 SOME = 4_000_000  # octets, for PyTCP and aioquic
@@ -92,13 +101,38 @@ sys.stdin.readline()
 )
 
 
-def clock_us() -> dict[str, float]:
-    """Both ways, packets of the path."""
-    with PLAIN.open_lab() as lab:
-        return {
-            name: statistics.median(clock(lab, PLAIN, False) for _ in range(ROUNDS))
-            for name, clock in bench_tun.WAYS.items()
-        }
+@dataclass(frozen=True)
+class Run:
+    """How fast one was, Mbit/s, and what a packet to the kernel took of the process: µs, and in its calls."""
+
+    speed: float
+    spent: float
+    system: float
+
+
+class Meter:
+    """The processor time of a process and the packets that a lab's kernel receives, from now on."""
+
+    def __init__(self, lab: Lab, process: int) -> None:
+        self.lab, self.process = lab, process
+        self.before = self.read()
+
+    def read(self) -> tuple[float, float, int]:
+        """Seconds in all, those in system calls; packets, counted before any are joined."""
+        fields = Path(f"/proc/{self.process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        user, system = (int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:13])
+        return user + system, system, self.lab.counters()["IpExtInNoECTPkts"]
+
+    def make_run(self, speed: float) -> Run:
+        """What has been spent since."""
+        spent, system, packets = (now - then for now, then in zip(self.read(), self.before, strict=True))
+        return Run(speed, spent / packets * 1e6, system / packets * 1e6)
+
+
+def clock_us(lab: Lab, road: Road, way: str) -> Run:
+    """Ours."""
+    meter = Meter(lab, os.getpid())
+    return meter.make_run(bench_tun.WAYS[way](lab, road, False))
 
 
 def clock_kernel() -> float:
@@ -115,12 +149,13 @@ def clock_kernel() -> float:
 # -- slirp4netns ----------------------------------------------------------------------------------
 
 
-def clock_slirp(way: str) -> float:
+def clock_slirp(way: str) -> Run:
     """A program of the kernel's inside and one outside, between whom slirp4netns ends both connections."""
     outside, inside = ("--listen", "127.0.0.1", "8000"), ("--connect", "10.0.2.2", "8000")
     with Lab() as lab, Lab() as far:
-        inward = way == "us to kernel"
-        server = far.peer(*(("send", *outside, *FLOWING) if inward else ("receive", *outside, *QUIET)))
+        server = far.peer(
+            *(("send", *outside, *FLOWING) if way == OUTWARD else ("receive", *outside, *QUIET))
+        )
         server.wait_ready()
         slirp = far.popen(
             *("slirp4netns", "--configure", "--mtu=1500", "--netns-type=path", "--ready-fd=1"),
@@ -130,11 +165,13 @@ def clock_slirp(way: str) -> float:
             stderr=subprocess.DEVNULL,
         )
         assert slirp.stdout is not None and slirp.stdout.read(1) == "1"
-        client = lab.peer(*(("receive", *inside, *QUIET) if inward else ("send", *inside, *FLOWING)))
-        report = (client if inward else server).wait_report()
+        meter = Meter(lab, slirp.pid)
+        client = lab.peer(*(("receive", *inside, *QUIET) if way == OUTWARD else ("send", *inside, *FLOWING)))
+        report = (client if way == OUTWARD else server).wait_report()
+        run = meter.make_run(compute_speed(report["received"], report["seconds"]))
         slirp.kill()
         slirp.wait()
-        return compute_speed(report["received"], report["seconds"])
+        return run
 
 
 # -- PyTCP ----------------------------------------------------------------------------------------
@@ -144,12 +181,21 @@ def find_pytcp() -> str | None:
     """An interpreter that can run it, or None."""
     if not PACKAGES.is_dir():
         return None
-    for name in (os.environ.get("PYTCP_PYTHON"), "python3.14", "python3.13"):
-        path = name and shutil.which(name)
-        command = (path or "", "-I", "-c", LOAD_PYTCP, str(PACKAGES))
-        if path and subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0:
+    for path in list_interpreters():
+        command = (path, "-I", "-c", LOAD_PYTCP, str(PACKAGES))
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0:
             return path
     return None
+
+
+def list_interpreters() -> Iterator[str]:
+    """Those that may be able to: the one named, those on the path, those of pyenv."""
+    for name in (os.environ.get("PYTCP_PYTHON", ""), "python3.14", "python3.13"):
+        path = name and shutil.which(name)
+        if path:
+            yield path
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(pyenv.glob("versions/3.1[34].*/bin/python"), reverse=True))
 
 
 def clock_pytcp(python: str, way: str) -> float:
@@ -250,34 +296,54 @@ def clock_load() -> float:
 # -- all ------------------------------------------------------------------------------------------
 
 
-def find_median(clock: Callable[..., float], *arguments: str) -> float:
-    """Of a few runs, the one in the middle."""
-    return statistics.median(clock(*arguments) for _ in range(ROUNDS))
-
-
 def measure() -> Table:
-    """Ours beside all that is there."""
-    table, python = Table("Ours, MPTCP, beside others: packets of 1,500 octets, one connection"), find_pytcp()
-    kernel = find_median(clock_kernel)
-    for way, ours in clock_us().items():
-        table.figures.append(Figure(way, ours, "Mbit/s", "kernel to kernel, TCP, veth, GSO off", kernel))
-        if shutil.which("slirp4netns") is not None:
-            theirs = find_median(clock_slirp, way)
-            table.figures.append(Figure(way, ours, "Mbit/s", "slirp4netns", theirs, goal_ratio=SLIRP))
+    """Ours beside all that is there, in turns; those that are slower by far, once."""
+    table = Table("Ours, MPTCP, beside others: MTU 1,500, one connection, and the middle of its turns")
+    rounds, python = Rounds("Mbit/s"), find_pytcp()
+    slirp = shutil.which("slirp4netns") is not None
+    costs: dict[str, list[Run]] = {}
+    with ExitStack() as resources:
+        labs = {road: resources.enter_context(road.open_lab()) for road in ROADS}
+        for _ in range(ROUNDS):
+            kernel = clock_kernel()
+            for way in bench_tun.WAYS:
+                theirs = clock_slirp(way) if slirp else None
+                for road, lab in labs.items():
+                    name, ours = f"{way}, {road.words}", clock_us(lab, road, way)
+                    if theirs is not None:
+                        rounds.add(name, ours.speed, "slirp4netns", theirs.speed, SLIRP)
+                    if not road.offloads:
+                        rounds.add(name, ours.speed, "kernel to kernel, TCP, veth, no offload", kernel)
+                        if way == OUTWARD:
+                            costs.setdefault(name, []).append(ours)
+                if theirs is not None and way == OUTWARD:
+                    costs.setdefault(f"{way}, slirp4netns", []).append(theirs)
         if python is not None:
-            theirs = clock_pytcp(python, way)
-            table.figures.append(Figure(way, ours, "Mbit/s", "PyTCP", theirs, goal_ratio=PYTCP))
+            for way in bench_tun.WAYS:
+                ours, theirs = clock_us(labs[PLAIN], PLAIN, way).speed, clock_pytcp(python, way)
+                rounds.add(f"{way}, {PLAIN.words}", ours, "PyTCP", theirs, PYTCP)
+    table.figures = sorted(rounds.find_middle(), key=lambda one: not one.name.startswith(INWARD))
     try:
-        quic = find_median(clock_aioquic)
+        quic = statistics.median(clock_aioquic() for _ in range(ROUNDS))
     except ImportError:
         table.remarks.append("aioquic is not installed: skipped")
     else:
         table.figures.append(Figure("both ends in one process", clock_load(), "Mbit/s", "aioquic", quic))
-    if shutil.which("slirp4netns") is None:
+    table.remarks += [say_cost(name, runs) for name, runs in sorted(costs.items())]
+    if not slirp:
         table.remarks.append("slirp4netns is not installed: skipped")
     if python is None:
         table.remarks.append("PyTCP, or a Python that runs it, is not installed: skipped")
     return table
+
+
+def say_cost(name: str, runs: list[Run]) -> str:
+    """What a packet takes, and what that allows."""
+    run = sorted(runs, key=lambda one: one.spent)[len(runs) // 2]
+    return (
+        f"{name}: a packet takes {run.spent:.1f} µs of the process, {run.system:.1f} of it in system calls, "
+        f"which alone allow {8 * TEXT / run.system:,.0f} Mbit/s"
+    )
 
 
 if __name__ == "__main__":

@@ -1,24 +1,26 @@
 """Bulk transfer with the kernel over TUN, plain and with offload, beside what bounds it, all in one run.
 
-Beside our stack: the kernel's own MPTCP over veth pairs with the same offload, subflows and checksums, and a
-bare Python loop that only carries packets between two TUN interfaces, each with a kernel behind it. One
+Beside our stack: the kernel's own MPTCP over veth pairs with the same offload, subflows and checksums, a
+bare Python loop that only carries packets between two TUN interfaces of the same kind, each with a kernel
+behind it, and our interpreted build. "Threaded": the packets are those of the path all the same, but what is
+written to the TUN interface is received by a thread of the kernel's, and not within the write. One
 connection, MTU 1500, reno; the peers are the kernel's MPTCP under small Python programs. Everybody has a turn
-in each round, since machines differ and this one may be busy: the ratios are the point. Before a row counts,
-octets by chance have come through it with the right SHA-256. ``python tests/bench/bench_tun.py`` prints the
-table, as root.
+in each round, since machines differ and this one may be busy: the ratios are the point, and a row is the
+round whose ratio is in the middle. Before a row counts, octets by chance have come through it with the
+right SHA-256. ``python tests/bench/bench_tun.py`` prints the table, as root.
 """
 
 import asyncio
 import hashlib
 import os
 import select
-import statistics
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from figures import Figure, Table, ask_interpreted, present
+from figures import Rounds, Table, ask_interpreted, present
 
 import mptcp
 from mptcp.connection.info import ConnectionInfo
@@ -32,7 +34,7 @@ from mptcp_stack.streams import open_connection
 from mptcp_stack.tun import open_tun
 
 SPAN = 1.0  # seconds of one transfer
-ROUNDS = 5  # the median counts
+ROUNDS = 5  # the middle one counts
 COMPILED = 4  # times as fast as interpreted, without offload
 PROBE = 8_000_000  # octets whose SHA-256 is compared
 SEED = 8684
@@ -46,6 +48,7 @@ class Road:
 
     words: str
     offloads: bool
+    threaded: bool = False
     paths: int = 1
     checksum: bool = False
     goal: float | None = None
@@ -62,13 +65,17 @@ class Road:
 
 
 PLAIN = Road("without offload", False)
+THREADED = Road("threaded", False, threaded=True)
+GSO = Road("GSO", True, goal=0.7)
 ROADS = (
     PLAIN,
-    Road("GSO", True, goal=0.7),
+    THREADED,
+    GSO,
     Road("GSO, 2 subflows", True, paths=2, goal=0.7),
     Road("GSO, checksums", True, checksum=True, goal=0.5),
 )
 BARE_LOOP = 0.8  # of its speed, without offload
+BARE = "a bare loop between two TUN"
 
 
 def compute_speed(octets: int, seconds: float) -> float:
@@ -106,7 +113,7 @@ def run(lab: Lab, road: Road, talk: Callable[[Stack], Awaitable[float]]) -> floa
     """Our stack on the road in the lab."""
 
     async def main() -> float:
-        devices = tuple(open_road(lab, number, road.offloads) for number in range(road.paths))
+        devices = tuple(open_road(lab, number, road) for number in range(road.paths))
         async with Stack(*devices, choices=suit(devices, announce=True, subflows=road.paths)) as stack:
             return await talk(stack)
 
@@ -189,11 +196,11 @@ def join_again(lab: Lab, far: Lab) -> None:
     call_inside(far.name, lambda: network.set_up("veth1", ("10.78.1.2/24",)))
 
 
-def clock_loop() -> float:
+def clock_loop(road: Road) -> float:
     """The kernel with itself, and between two TUN interfaces nothing but read and write."""
     with Lab() as lab, Lab() as far:
-        near = open_plain("10.79.0.1/24", lab)
-        away = open_plain("10.79.0.2/24", far)
+        near = open_plain("10.79.0.1/24", lab, road)
+        away = open_plain("10.79.0.2/24", far, road)
         server = lab.peer("receive", "--listen", "10.79.0.1", "8000", "--no-hash")
         server.wait_ready()
         client = far.peer("send", "--connect", "10.79.0.1", "8000", *FLOWING)
@@ -205,15 +212,23 @@ def clock_loop() -> float:
         return compute_speed(report["received"], report["seconds"])
 
 
-def open_plain(theirs: str, lab: Lab) -> Device:
+def open_plain(theirs: str, lab: Lab, road: Road) -> Device:
     """A TUN interface whose packets are those of the path."""
-    return open_tun("tun0", ours=(), theirs=(theirs,), namespace=lab.name, offloads=False)
+    return open_tun(
+        "tun0", ours=(), theirs=(theirs,), namespace=lab.name, offloads=False, threaded=road.threaded
+    )
 
 
-def open_road(lab: Lab, number: int, offloads: bool) -> Device:
+def open_road(lab: Lab, number: int, road: Road) -> Device:
     """As the lab has them, but with one address of ours, so that no more than one can be joined."""
-    ours, theirs = (f"10.77.{number}.2",), (f"10.77.{number}.1/24",)
-    return open_tun(f"tun{number}", ours=ours, theirs=theirs, namespace=lab.name, offloads=offloads)
+    return open_tun(
+        f"tun{number}",
+        ours=(f"10.77.{number}.2",),
+        theirs=(f"10.77.{number}.1/24",),
+        namespace=lab.name,
+        offloads=road.offloads,
+        threaded=road.threaded,
+    )
 
 
 def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
@@ -230,48 +245,47 @@ def carry(roads: dict[int, int], until: "subprocess.Popen[str]") -> None:
                     break
 
 
-def clock_us() -> dict[str, float]:
-    """Packets of the path on this build, both ways."""
-    with PLAIN.open_lab() as lab:
-        return {
-            name: statistics.median(clock(lab, PLAIN, False) for _ in range(ROUNDS))
-            for name, clock in WAYS.items()
-        }
+def clock_ways(lab: Lab, road: Road) -> dict[str, float]:
+    """Ours, both ways."""
+    return {way: clock(lab, road, False) for way, clock in WAYS.items()}
 
 
-def clock_road(road: Road) -> tuple[dict[str, float], float, float]:
-    """Ours both ways, the kernel's and, of packets of the path, the bare loop's; in turns."""
-    ours: dict[str, list[float]] = {name: [] for name in WAYS}
-    kernels, loops = [], []
-    with road.open_lab() as lab:
-        for clock in WAYS.values():
-            clock(lab, road, True)
-        for _ in range(ROUNDS):
-            for name, clock in WAYS.items():
-                ours[name].append(clock(lab, road, False))
-            kernels.append(clock_kernel(road))
-            loops.append(0.0 if road.offloads else clock_loop())
-    middle = {name: statistics.median(speeds) for name, speeds in ours.items()}
-    return middle, statistics.median(kernels), statistics.median(loops)
+def clock_us() -> dict[str, dict[str, float]]:
+    """Packets of the path on this build, once."""
+    found = {}
+    for road in (PLAIN, THREADED):
+        with road.open_lab() as lab:
+            found[road.words] = clock_ways(lab, road)
+    return found
+
+
+def clock_others(road: Road) -> dict[str, float]:
+    """The kernel and, with packets of the path, the bare loop."""
+    kernel = {f"kernel to kernel, veth, {road.words if road.offloads else PLAIN.words}": clock_kernel(road)}
+    return kernel if road.offloads else {**kernel, BARE: clock_loop(road)}
 
 
 def measure() -> Table:
     """All roads; packets of the path on both builds."""
-    table = Table(f"Bulk over TUN: MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, median of {ROUNDS}")
-    pure = ask_interpreted(__file__) if mptcp.build() == "compiled" else {}
-    for road in ROADS:
-        ours, kernel, loop = clock_road(road)
-        for way, speed in ours.items():
-            name = f"{way}, {road.words}"
-            beside = f"kernel to kernel, veth, {road.words}"
-            table.figures.append(Figure(name, speed, "Mbit/s", beside, kernel, goal_ratio=road.goal))
-            if loop:
-                bare = "a bare loop between two plain TUN"
-                table.figures.append(Figure(name, speed, "Mbit/s", bare, loop, goal_ratio=BARE_LOOP))
-            if loop and pure:
-                table.figures.append(
-                    Figure(name, speed, "Mbit/s", "interpreted", pure[way], goal_ratio=COMPILED)
-                )
+    table = Table(f"Bulk over TUN: MPTCP, one connection, MTU 1500, reno, {SPAN:g} s, the middle of {ROUNDS}")
+    rounds = Rounds("Mbit/s")
+    with ExitStack() as resources:
+        labs = {road: resources.enter_context(road.open_lab()) for road in ROADS}
+        for road, lab in labs.items():
+            for clock in WAYS.values():
+                clock(lab, road, True)
+        for _ in range(ROUNDS):
+            pure = ask_interpreted(__file__) if mptcp.build() == "compiled" else {}
+            for road, lab in labs.items():
+                ours, others = clock_ways(lab, road), clock_others(road)
+                for way, speed in ours.items():
+                    name = f"{way}, {road.words}"
+                    for other, theirs in others.items():
+                        goal = BARE_LOOP if other == BARE else road.goal
+                        rounds.add(name, speed, other, theirs, goal)
+                    if road.words in pure:
+                        rounds.add(name, speed, "interpreted", pure[road.words][way], COMPILED)
+    table.figures = rounds.find_middle()
     return table
 
 

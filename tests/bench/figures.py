@@ -135,6 +135,25 @@ def unpack(packed: dict[str, Any]) -> Table:
     return Table(packed["title"], figures, packed["remarks"], curves)
 
 
+class Rounds:
+    """Rows that are measured in turns: of each, the turn whose ratio is the median of all is what counts."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.turns: dict[tuple[str, str], list[Figure]] = {}
+
+    def add(self, name: str, ours: float, other: str, theirs: float, goal_ratio: float | None = None) -> None:
+        """One turn of one row: what was measured soon after each other."""
+        figure = Figure(name, ours, self.unit, other, theirs, goal_ratio=goal_ratio)
+        self.turns.setdefault((name, other), []).append(figure)
+
+    def find_middle(self) -> list[Figure]:
+        """The rows, in the order of their first turn."""
+        return [
+            sorted(turns, key=lambda one: one.ratio() or 0)[len(turns) // 2] for turns in self.turns.values()
+        ]
+
+
 def ask_interpreted(file: str) -> Any:
     """What the benchmark ``file`` finds about us on the interpreted build, in a process of its own."""
     answer = subprocess.run(
