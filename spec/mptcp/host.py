@@ -32,7 +32,7 @@ from mptcp.subflow.negotiate import compute_default_mss, compute_timestamp
 from mptcp.subflow.reopen import compute_next_iss, may_reopen
 from mptcp.values import Address, FourTuple, Micros, Port
 from mptcp.wire import icmp, ip
-from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment, emit
+from mptcp.wire.segment import ACK, RST, SYN, Outgoing, Segment
 from mptcp.wire.segment import parse as parse_segment
 
 TCP: Final = 6  # the IP protocol number
@@ -190,8 +190,8 @@ class Host(Multihomed):
         tcb = branch.subflow.tcb
         if tcb.timestamps:
             tcb.ts_offset -= cookies.compute_delay(compute_timestamp(tcb, now), cookies.compute_memory(syn))
-        for answer in connection.transmit(now):
-            self.answer(answer)
+        for packet in connection.transmit(now):
+            self.queue(packet)
         self.listeners.baked_at = now
 
     def redeem(self, listener: Listener, segment: Segment, now: Micros) -> bool:
@@ -251,25 +251,17 @@ class Host(Multihomed):
 
     def transmit(self, now: Micros) -> list[Outgoing]:
         """All packets that may leave now, for all that came until now [R9293-3.10.7.4-02]."""
-        packets = [emit(segment) for segment in self.answers]
-        self.answers.clear()
+        packets, self.answers = self.answers, []
         if self.touched:
             handles = list(self.touched)
             self.touched.clear()
+            self.recent = 0
             for handle in handles:
                 connection = self.connections.get(handle)
                 if connection is not None:
                     if connection.control.book.is_due:
                         self.fulfil(connection, now)
-                    for segment in connection.transmit(now):
-                        packets.append(
-                            emit(
-                                segment,
-                                connection.control.hop_limit,
-                                segment_size=segment.segment_size,
-                                traffic_class=connection.control.dscp << 2,  # [R9293-3.9.1.9-03]
-                            )
-                        )
+                    packets += connection.transmit(now)
                     self.stale[handle] = True  # where nothing may leave, a clock may run from now on
                     self.news[handle] = True
         return packets
@@ -285,6 +277,7 @@ class Host(Multihomed):
             return
         handles = list(self.stale)
         self.stale.clear()
+        self.recent = 0
         for handle in handles:
             connection = self.connections.get(handle)
             if connection is None:
@@ -299,6 +292,7 @@ class Host(Multihomed):
         events: list[Event] = []
         handles = list(self.news)
         self.news.clear()
+        self.recent = 0
         for handle in handles:
             connection = self.connections.get(handle)
             if connection is not None:

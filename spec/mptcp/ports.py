@@ -2,13 +2,26 @@
 
 import hashlib
 import hmac
-from typing import Final
+from typing import Final, final
 
 from mptcp.errors import Refused
+from mptcp.native import mypyc_attr
 from mptcp.numbers import MASK_32
-from mptcp.values import Address, FourTuple, Micros, Port, Record
+from mptcp.values import Address, FourTuple, Micros, Port, Record, Value
 
 LAST_EPHEMERAL: Final = 65_535  # RFC 6335 §6
+
+
+@final
+@mypyc_attr(acyclic=True, free_list_len=1)
+class Found(Value):
+    """Whose ``four`` is."""
+
+    __match_args__ = ("four", "handle")
+
+    def __init__(self, four: FourTuple, handle: int) -> None:
+        self.four: Final = four
+        self.handle: Final = handle
 
 
 class Ports(Record):
@@ -18,12 +31,14 @@ class Ports(Record):
     """
 
     FIELDS = ("by_tuple", "secret", "first", "counters")
+    SHARED = ("found",)
 
     def __init__(self, secret: bytes, first: Port) -> None:
         self.by_tuple: dict[FourTuple, int] = {}
         self.secret = secret
         self.first = first
         self.counters: dict[int, int] = {}  # ports tried so far, by a hash of whom we called
+        self.found: Found | None = None  # what was found last, if it still holds
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""
@@ -31,16 +46,23 @@ class Ports(Record):
 
     def find(self, four: FourTuple) -> int:
         """The handle of the connection that has ``four``; 0 if none has."""
-        return self.by_tuple.get(four, 0)
+        found = self.found
+        if found is not None and four == found.four:
+            return found.handle  # fast path: where one segment comes, the next does
+        handle = self.by_tuple.get(four, 0)
+        self.found = Found(four, handle)
+        return handle
 
     def take(self, four: FourTuple, handle: int) -> None:
         """``four`` is in use by ``handle`` from now on."""
         self.by_tuple[four] = handle
+        self.found = None
 
     def release(self, four: FourTuple, handle: int) -> None:
         """``handle`` needs ``four`` no more; somebody else may have it by now."""
         if self.by_tuple.get(four, 0) == handle:
             del self.by_tuple[four]
+            self.found = None
 
     def draw(self, local: Address, remote: Address, remote_port: Port) -> Port:
         """A free ephemeral port: two hashes and a counter (RFC 6056 §3.3.4). Raises Refused: all are taken.

@@ -73,7 +73,9 @@ class Queue(Record):
         if start == end:
             return ()
         index = len(self.offsets) - 1
-        if self.offsets[index] > start:  # what is to be sent is mostly in the text that came last
+        if self.offsets[index] > start and index > self.first:
+            index -= 1  # what is to be sent is mostly in one of the two texts that came last
+        if self.offsets[index] > start:
             index = bisect_right(self.offsets, start, self.first) - 1
         offset = self.offsets[index]
         text = self.texts[index]
@@ -84,10 +86,17 @@ class Queue(Record):
             offset = self.offsets[index]
             text = self.texts[index]
             stop = min(end, offset + len(text))
-            pieces.append(text.cut(start - offset, stop - offset))
+            is_whole = stop - start == len(text)
+            pieces.append(text if is_whole else text.cut(start - offset, stop - offset))
             start = stop
             index += 1
         return tuple(pieces)
+
+    def take(self, end: int) -> bytes:
+        """The octets before ``end``, which must be held, for good: the copy that the application gets."""
+        octets = b"".join([text.octets() for text in self.cut(self.start, end)])
+        self.release(end)
+        return octets
 
     def release(self, offset: int) -> None:
         """Let go of all octets before ``offset``; one that was released before does nothing."""

@@ -22,9 +22,9 @@ from mptcp.parameters import KEY_LENGTH
 from mptcp.ports import Ports, compute_ts_offset
 from mptcp.subflow.state import State
 from mptcp.values import Address, FourTuple, Micros, Record
-from mptcp.wire.segment import Segment
+from mptcp.wire.segment import Outgoing, Segment, emit
 
-ANSWERS: Final = 256  # RSTs for nobody that wait to be sent; more are not worth keeping
+ANSWERS: Final = 256  # packets for nobody that wait to be sent; more are not worth keeping
 
 
 class Registry(Record):
@@ -49,7 +49,7 @@ class Registry(Record):
         "news",
         "malformed",
     )
-    SHARED = ("choices", "journal")
+    SHARED = ("choices", "journal", "recent")
 
     def __init__(
         self,
@@ -71,11 +71,12 @@ class Registry(Record):
         self.ports = Ports(self.chance.draw(32), self.choices.first_port)
         self.by_token: dict[int, int] = {}  # local ones only [R8684-3.1-14] [R8684-1.3-02]
         self.next_handle = 1
-        self.answers: list[Segment] = []
+        self.answers: list[Outgoing] = []  # of no connection
         self.agenda = Agenda()
         self.touched: dict[int, bool] = {}  # may have something to send
         self.stale: dict[int, bool] = {}  # may have another deadline
         self.news: dict[int, bool] = {}  # may have something to tell
+        self.recent = 0  # the handle touched last, as long as all three have it; else 0
         self.malformed = 0  # packets that were not what they claimed
 
     def birth(self) -> tuple[object, ...]:
@@ -166,11 +167,19 @@ class Registry(Record):
     def touch(self, connection: Connection) -> None:
         """Something happened to ``connection``."""
         handle = connection.control.handle
+        if handle == self.recent:
+            return  # fast path: segments come in batches
+        self.recent = handle
         self.touched[handle] = True
         self.stale[handle] = True
         self.news[handle] = True
 
     def answer(self, segment: Segment | None) -> None:
         """Queue a RST that belongs to no connection."""
-        if segment is not None and len(self.answers) < ANSWERS:
-            self.answers.append(segment)
+        if segment is not None:
+            self.queue(emit(segment))
+
+    def queue(self, packet: Outgoing) -> None:
+        """Let a packet that belongs to no connection leave with the next transmit."""
+        if len(self.answers) < ANSWERS:
+            self.answers.append(packet)

@@ -339,6 +339,26 @@ def test_ports_tell_nothing_of_each_other() -> None:
     assert others.draw(HOST_IPV4, PEER_IPV4, 80) != firsts[0]
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["find", "find", "take", "release"]), st.integers(0, 3), st.integers(1, 2))
+    )
+)
+def test_ports_are_a_table(calls: list[tuple[str, int, int]]) -> None:
+    """Whatever was found before, ``find`` says who has the four-tuple now."""
+    ports, table = Ports(bytes(32), 49_152), dict[int, int]()
+    for call, number, handle in calls:
+        four = (HOST_IPV4, 50_000 + number % 2, PEER_IPV4, 80 + number // 2)
+        if call == "take":
+            ports.take(four, handle)
+            table[number] = handle
+        elif call == "release":
+            ports.release(four, handle)
+            if table.get(number) == handle:
+                del table[number]
+        assert ports.find(four) == table.get(number, 0)
+
+
 @pytest.mark.clause("R6056-3.3.4-02")
 def test_all_ephemeral_ports_are_taken() -> None:
     """Then the call is refused, and another remote port is still possible."""

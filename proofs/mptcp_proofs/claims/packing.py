@@ -179,8 +179,8 @@ def on_borders(wanted: Wanted) -> bool:
 
 
 def a_glance_is_enough(one: Any, other: Any) -> bool:
-    """The usual pair, arranged without thinking, is what arranging it gives."""
-    return arrange((one, other)) == arrange_any((one, other))
+    """The usual one, and the usual pair, arranged without thinking, are what arranging them gives."""
+    return arrange((one,)) == arrange_any((one,)) and arrange((one, other)) == arrange_any((one, other))
 
 
 def longest_fits_exactly(dss: Annotated[Option, OneOf(LONGEST_DSS)]) -> bool:

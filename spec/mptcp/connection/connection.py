@@ -36,13 +36,12 @@ from mptcp.subflow.state import SYNCHRONIZED
 from mptcp.subflow.state import State as SubflowState
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import Address, FourTuple, Micros, Port, Record, Text
-from mptcp.values import join as join_texts
 from mptcp.wire.addresses import AddAddr, AddAddrEcho, AddAddrV0, Prio, PrioV0, RemoveAddr
 from mptcp.wire.dss import Dss
 from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import CapableAck, CapableData, JoinAck, JoinSyn
 from mptcp.wire.options import Option
-from mptcp.wire.segment import ACK, SYN, Segment
+from mptcp.wire.segment import ACK, SYN, Outgoing, Segment, emit
 
 LONG_TEXT: Final = 16_384  # octets; no segment of a path of 1,500
 
@@ -212,8 +211,7 @@ class Connection(Record):
         control = self.control
         ready = control.rcv_ready
         stop = min(min(ready.end, ready.first_end(LONG_TEXT)), ready.start + limit)
-        octets = join_texts(ready.cut(ready.start, stop))
-        ready.release(stop)
+        octets = ready.take(stop)
         window = send.compute_window(control)
         for branch in control.branches:
             if branch.subflow.is_window_news(window):
@@ -412,40 +410,43 @@ class Connection(Record):
             # [R8684-3.7-09] the first text came without mapping
             fallback.distrust(control, branch, "text without mapping", now)
 
-    def transmit(self, now: Micros) -> list[Segment]:
-        """All segments that may leave now."""
+    def transmit(self, now: Micros) -> list[Outgoing]:
+        """All packets that may leave now."""
         control = self.control
-        segments: list[Segment] = []
+        packets: list[Outgoing] = []
         while True:
-            count = len(segments)
+            count = len(packets)
             if control.state is State.M_OPENING:
                 fast.offer(control, control.branches[0])
             if control.state is not State.M_CLOSED and control.state is not State.FASTCLOSE_WAIT:
                 send.schedule(control, now)
                 close.progress(control, now)
             for branch in control.branches:
-                self.drain(branch, segments, now)
-            if len(segments) == count:
+                self.drain(branch, packets, now)
+            if len(packets) == count:
                 break
         if control.user_timeout:
             patience.watch(control, now)
-        return segments
+        return packets
 
-    def drain(self, branch: Branch, segments: list[Segment], now: Micros) -> None:
+    def drain(self, branch: Branch, packets: list[Outgoing], now: Micros) -> None:
         """Everything that one subflow may send now."""
+        control = self.control
+        traffic_class = control.dscp << 2  # [R9293-3.9.1.9-03]
         while True:
-            if self.control.state is State.FASTCLOSE_WAIT:
+            if control.state is State.FASTCLOSE_WAIT:
                 plan = abort.make_plan(branch)
             else:
                 plan = branch.subflow.plan(now)
             if plan.kind is Kind.NOTHING:
                 return
-            terms = send.make_terms(self.control, branch, plan)
+            terms = send.make_terms(control, branch, plan)
             segment = branch.subflow.transmit(plan, terms, now)
-            if branch.signals and addresses.may_signal(self.control, branch):
+            if branch.signals and addresses.may_signal(control, branch):
                 addresses.pursue(branch, now)
-            send.note_window(self.control, branch, segment)
-            segments.append(segment)
+            send.note_window(control, branch, segment)
+            size = segment.segment_size
+            packets.append(emit(segment, control.hop_limit, segment_size=size, traffic_class=traffic_class))
 
     def tick(self, now: Micros) -> None:
         """Time has come to ``now``."""

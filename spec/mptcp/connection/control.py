@@ -10,7 +10,7 @@ from mptcp.choices import Choices
 from mptcp.congestion.coupling import Coupling
 from mptcp.connection.book import Book
 from mptcp.connection.joining import Joining
-from mptcp.connection.mapping import Run
+from mptcp.connection.mapping import Run, Said
 from mptcp.connection.spans import Spans
 from mptcp.connection.state import State
 from mptcp.events import SubflowClosed
@@ -22,6 +22,7 @@ from mptcp.scheduler.scheduler import Scheduler
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.subflow.subflow import Subflow
 from mptcp.values import FourTuple, Micros, Record
+from mptcp.wire.dss import Mapping
 from mptcp.wire.options import Option
 
 
@@ -72,6 +73,7 @@ class Branch(Record):
         "fail_dsn",
         "has_sent_fail",
     )
+    SHARED = ("said", "heard")
 
     def __init__(self, subflow: Subflow, local_id: int, remote_id: int, joining: Joining) -> None:
         self.subflow = subflow
@@ -89,6 +91,8 @@ class Branch(Record):
         self.sent: list[Run] = []  # mappings of text that the subflow has not had acknowledged
         self.received: list[Run] = []  # mappings of text that has not been moved to data level
         self.inbound = Queue(1)  # text in subflow order that has not been moved to data level
+        self.said: Said | None = None  # on the last segment of text
+        self.heard: Mapping | None = None  # the last mapping of text that was kept
         self.line = 0  # data offset minus subflow offset of the last text that was mapped
         self.has_mapping = False  # a mapping arrived here: the path carries options
         self.has_data_ack = False  # and so did a Data ACK

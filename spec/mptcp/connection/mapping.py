@@ -4,6 +4,7 @@ from typing import Final, final
 
 from mptcp.native import mypyc_attr
 from mptcp.values import Value
+from mptcp.wire.options import Option
 
 
 @final
@@ -30,6 +31,20 @@ class Run(Value):
     def end(self) -> int:
         """The subflow offset after the last octet."""
         return self.ssn + self.length
+
+
+@final
+@mypyc_attr(acyclic=True, free_list_len=1)
+class Said(Value):
+    """The ``options`` of a segment of text: the mapping of ``run``, the Data ACK for ``rcv_nxt``."""
+
+    __match_args__ = ("run", "rcv_nxt", "wide", "options")
+
+    def __init__(self, run: Run, rcv_nxt: int, wide: bool, options: tuple[Option, ...]) -> None:
+        self.run: Final = run
+        self.rcv_nxt: Final = rcv_nxt
+        self.wide: Final = wide
+        self.options: Final = options
 
 
 def is_overlapping(a: int, a_length: int, b: int, b_length: int) -> bool:

@@ -48,6 +48,9 @@ def compute_text_length(mapping: Mapping) -> int:
 
 def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Arrival, now: Micros) -> None:
     """A DSS mapping came: infinite, of text, of a DATA_FIN, or both of these."""
+    heard = branch.heard
+    if heard is not None and is_same_mapping(heard, mapping):
+        return  # fast path: it is said again on each segment that it covers
     if mapping.length == 0:
         # [R8684-3.3.1-33]
         take_infinite(control, branch, compute_ssn(branch, mapping), compute_dsn(control, mapping), now)
@@ -69,7 +72,20 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Ar
         take_data_fin(control, branch, dsn + length)
     if length > 0:
         run = Run(compute_ssn(branch, mapping), dsn, length, mapping.length, checksum)
-        take_run(control, branch, run, arrival, now)
+        if take_run(control, branch, run, arrival, now) and not mapping.fin:
+            branch.heard = mapping
+
+
+def is_same_mapping(one: Mapping, other: Mapping) -> bool:
+    """Whether the same was said twice."""
+    return (
+        one.ssn == other.ssn
+        and one.length == other.length
+        and one.dsn == other.dsn
+        and one.wide is other.wide
+        and one.fin is other.fin
+        and one.checksum == other.checksum
+    )
 
 
 def is_fin_intact(control: Control, mapping: Mapping, dsn: int) -> bool:
@@ -85,27 +101,28 @@ def is_same_checksum(a: int, b: int) -> bool:
     return a % 0xFFFF == b % 0xFFFF
 
 
-def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: Micros) -> None:
+def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: Micros) -> bool:
     """A mapping of text is kept until its text has moved on, unless it is old or a contradiction."""
     inbound = branch.inbound
     if run.end <= inbound.start or run.ssn >= branch.subflow.tcb.rcv_edge:
-        return  # of text that has moved on, or that cannot come
+        return False  # of text that has moved on, or that cannot come
     is_apart = not is_overlapping(run.ssn, run.length, arrival.seq, arrival.length)
     most = MAPPINGS_AHEAD if is_apart else MAPPINGS_AHEAD + control.choices.receive_buffer // CRUMB
     if len(branch.received) >= most:
-        return  # [R8684-3.3.1-31] each belongs to text in its own segment, a few are let pass
+        return False  # [R8684-3.3.1-31] each belongs to text in its own segment, a few are let pass
     if run.ssn < inbound.start and run.checksum is not None:
-        return  # nobody can tell any more whether it is right
+        return False  # nobody can tell any more whether it is right
     if run.ssn < inbound.start:
         passed = inbound.start - run.ssn
         run = Run(inbound.start, run.dsn + passed, run.length - passed, run.wire_length, None)
     if not is_allowed(branch.received, run):
         reset(control, branch, REASON_MPTCP, "mapping altered", now)  # [R8684-3.3.1-04] [R8684-3.6-12]
-        return
+        return False
     if run.ssn - branch.subflow.tcb.rcv_nxt > run.dsn - control.rcv_nxt >= 0:
         # [R8684-3.3.4-05] a note and no more: so it is where data in between came by another subflow
         control.journal.note(now, control.name, "mapping ahead of its data")
     add(branch.received, run)
+    return True
 
 
 def reset(control: Control, branch: Branch, reason: int, why: str, now: Micros) -> None:

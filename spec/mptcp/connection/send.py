@@ -14,7 +14,7 @@ from mptcp.connection.initiate import (
     compute_syn_option,
 )
 from mptcp.connection.joining import Joining
-from mptcp.connection.mapping import Run, find, release
+from mptcp.connection.mapping import Run, Said, find, release
 from mptcp.connection.reinject import is_outstanding, is_spare, is_stale, is_usable
 from mptcp.connection.state import State as ConnectionState
 from mptcp.keys import compute_dss_checksum
@@ -270,7 +270,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
         if run is not None:
             limit = run.end
             # [R8684-3-03] data has its mapping, [R8684-3.7-05] also when it could do without
-            options = (compute_text_option(control, run, tcb.snd_syn),)
+            options = compute_text_options(control, branch, run)
         else:
             options = compute_ack_options(control, branch)
         note_key(control, options)
@@ -311,6 +311,18 @@ def make_mapping(
     if is_narrow(control, dsn):
         return Mapping(number & MASK_32, False, ssn & MASK_32, length, checksum, fin)
     return Mapping(number, True, ssn & MASK_32, length, checksum, fin)
+
+
+def compute_text_options(control: Control, branch: Branch, run: Run) -> tuple[Option, ...]:
+    """What a segment of text in ``run`` says: the very same as the one before, where nothing changed."""
+    said, wide = branch.said, control.is_peer_wide
+    if said is not None and said.run is run and said.rcv_nxt == control.rcv_nxt and said.wide == wide:
+        return said.options  # fast path: a mapping is that of many segments
+    option = compute_text_option(control, run, branch.subflow.tcb.snd_syn)
+    options = (option,)
+    if isinstance(option, Dss):
+        branch.said = Said(run, control.rcv_nxt, wide, options)
+    return options
 
 
 def compute_text_option(control: Control, run: Run, snd_syn: int = 0) -> Option:

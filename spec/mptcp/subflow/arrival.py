@@ -55,6 +55,30 @@ class Arrival(Value):
         self.length: Final = length
 
 
+@final
+@mypyc_attr(acyclic=True, free_list_len=1)
+class Layout(Value):
+    """The options of a segment as they are laid out, in ``length`` octets.
+
+    For a TSval and a TSecr, or -1 without timestamps, and ``added`` by the connection.
+    """
+
+    __match_args__ = ("tsval", "tsecr", "added", "options", "length")
+
+    def __init__(
+        self, tsval: int, tsecr: int, added: tuple[Option, ...], options: tuple[Option, ...], length: int
+    ) -> None:
+        self.tsval: Final = tsval
+        self.tsecr: Final = tsecr
+        self.added: Final = added
+        self.options: Final = options
+        self.length: Final = length
+
+    def is_for(self, tsval: int, tsecr: int, added: tuple[Option, ...]) -> bool:
+        """Whether these give this layout; ``added`` counts only as the very same tuple."""
+        return self.added is added and self.tsval == tsval and self.tsecr == tsecr
+
+
 class Kind(Enum):
     """What the next segment of a subflow is for."""
 

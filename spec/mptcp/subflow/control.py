@@ -12,6 +12,7 @@ from mptcp.intervals import Intervals
 from mptcp.journal import Journal
 from mptcp.parameters import DEFAULT_MSS_IPV4, INITIAL_RTO
 from mptcp.queue import Queue
+from mptcp.subflow.arrival import Layout
 from mptcp.subflow.blocks import Blocks
 from mptcp.subflow.ecn import Ecn
 from mptcp.subflow.path_mtu import PathMtu
@@ -133,7 +134,7 @@ class Control(Record):
         "octets_received",
         "octets_retransmitted",
     )
-    SHARED = ("choices", "journal", "name")
+    SHARED = ("choices", "journal", "name", "layout")
 
     def __init__(
         self,
@@ -243,6 +244,8 @@ class Control(Record):
         self.ask_now = False  # an acknowledgment leaves that will be answered
         self.probing = False  # all that is in flight is a window probe
         self.reset_now = False  # a RST leaves with the next transmit
+
+        self.layout: Layout | None = None  # of the last segment without SACK blocks
 
         self.segments_sent = 0
         self.segments_received = 0

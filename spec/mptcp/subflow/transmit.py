@@ -4,10 +4,10 @@ from typing import Final
 
 from mptcp.numbers import compute_wire_32
 from mptcp.parameters import MAXIMUM_URGENT, MAXIMUM_WINDOW
-from mptcp.subflow.arrival import Kind, Plan, Terms
+from mptcp.subflow.arrival import Kind, Layout, Plan, Terms
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.discovery import compute_probe_room, compute_size
-from mptcp.subflow.negotiate import compute_syn_options, compute_timestamps
+from mptcp.subflow.negotiate import compute_syn_options, compute_timestamp
 from mptcp.subflow.phase import Phase
 from mptcp.subflow.rack import find_probe, start_probe_timer
 from mptcp.subflow.selective import forget_duplicate, has_sack, make_sack
@@ -16,7 +16,7 @@ from mptcp.subflow.state import MAY_SEND_TEXT, State
 from mptcp.subflow.timers import compute_backoff, start_persist, start_retransmission
 from mptcp.values import Micros, Text
 from mptcp.wire.budget import arrange, compute_length
-from mptcp.wire.options import Option
+from mptcp.wire.options import Option, Timestamps
 from mptcp.wire.segment import ACK, ECE, ECT_0, FIN, NOT_ECT, PSH, RST, SYN, URG, Segment
 
 NOTHING: Final = Plan(Kind.NOTHING, 0)
@@ -205,29 +205,35 @@ def transmit(tcb: Control, plan: Plan, terms: Terms, now: Micros) -> Segment:
     elif plan.kind is Kind.RESET:
         segment = make_reset(tcb, terms, now)
     elif plan.kind is Kind.ACK:
-        segment = make(tcb, plan.start, ACK, arrange_options(tcb, terms, now), (), terms)
+        segment = make(tcb, plan.start, ACK, lay_out(tcb, terms, now).options, (), terms)
     else:
         segment = make_text(tcb, plan.start, terms, now)
     tcb.segments_sent += 1
     return segment
 
 
-def arrange_options(tcb: Control, terms: Terms, now: Micros) -> tuple[Option, ...]:
+def lay_out(tcb: Control, terms: Terms, now: Micros) -> Layout:
     """Timestamps, if agreed [R7323-3.2-02], and what the connection adds, laid out in 40 octets."""
-    wanted = terms.options
+    tsval, tsecr = (compute_timestamp(tcb, now), tcb.ts_recent) if tcb.timestamps else (-1, -1)
+    last, added = tcb.layout, terms.options
+    if last is not None and tcb.blocks is None and last.is_for(tsval, tsecr, added):
+        return last  # fast path: the same words as on the segment before
+    wanted = added
     if tcb.timestamps:
-        stamps = compute_timestamps(tcb, now)
-        wanted = (stamps, wanted[0]) if len(wanted) == 1 else (stamps, *wanted)
+        stamps = Timestamps(tsval, tsecr)
+        wanted = (stamps, added[0]) if len(added) == 1 else (stamps, *added)
     if tcb.blocks is None:
-        return arrange(wanted)
+        options = arrange(wanted)
+        tcb.layout = Layout(tsval, tsecr, added, options, compute_length(options))
+        return tcb.layout
     # [R2018-4-02] on each segment as long as there are holes; mappings have more need of the room
     sack = make_sack(tcb)
     if sack is not None:
         wanted = (sack, *wanted)
-    arranged = arrange(wanted)
-    if has_sack(arranged):
+    options = arrange(wanted)
+    if has_sack(options):
         forget_duplicate(tcb)
-    return arranged
+    return Layout(tsval, tsecr, added, options, compute_length(options))
 
 
 def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
@@ -256,13 +262,13 @@ def make_syn(tcb: Control, terms: Terms, now: Micros) -> Segment:
 def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
     """RST: the exact number that the peer expects next, as far as we know."""
     tcb.reset_now = False
-    return make(tcb, tcb.snd_nxt, RST | ACK, arrange_options(tcb, terms, now), (), terms)
+    return make(tcb, tcb.snd_nxt, RST | ACK, lay_out(tcb, terms, now).options, (), terms)
 
 
 def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     """Text from ``start``, the FIN where it ends, or the FIN alone."""
-    options = arrange_options(tcb, terms, now)
-    size = max(1, tcb.snd_mss - compute_length(options))
+    layout = lay_out(tcb, terms, now)
+    size = max(1, tcb.snd_mss - layout.length)
     is_again = start < tcb.snd_nxt
     if not is_again and (tcb.path.probe_size or tcb.path.arrived < tcb.path.size) and not tcb.probe_now:
         size = compute_size(tcb, start, min(tcb.snd_queue.end, terms.limit), size)
@@ -292,7 +298,8 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
         ecn = ECT_0  # [R3168-6.1.2-01] [R3168-6.1.4-01] [R3168-6.1.5-01] [R3168-6.1.6-01]
         flags |= tcb.ecn.take_cwr()
     count_text(tcb, start, after, size, now)
-    return make(tcb, start, flags, options, text, terms, size if tcb.choices.offload and text else 0, ecn)
+    segment_size = size if tcb.choices.offload and text else 0
+    return make(tcb, start, flags, layout.options, text, terms, segment_size, ecn)
 
 
 def count_text(tcb: Control, start: int, after: int, size: int, now: Micros) -> None:

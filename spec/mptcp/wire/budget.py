@@ -65,7 +65,9 @@ def arrange(wanted: tuple[Option, ...]) -> tuple[Option, ...]:
     options, the least needed first and of equals the last. Compare with ``wanted`` to see what
     did: the same objects come back.
     """
-    if len(wanted) == 2:  # fast path: what nearly every segment of a connection carries
+    if len(wanted) == 1 and isinstance(wanted[0], Timestamps):
+        return (NOP, NOP, wanted[0])  # fast path: what nearly every segment of TCP carries
+    if len(wanted) == 2:  # fast path: and of MPTCP
         first, second = wanted
         if isinstance(first, Timestamps) and isinstance(second, Dss):
             if second.compute_size() % 4:

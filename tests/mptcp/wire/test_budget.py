@@ -200,6 +200,8 @@ def test_nothing_gives_way_to_what_is_needed_less(wanted: tuple[Option, ...]) ->
 def test_at_a_glance_is_as_for_any(signal: Dss) -> None:
     """The fast path and the general one agree."""
     assert arrange((TS, signal)) == arrange_any((TS, signal))
+    assert arrange((TS,)) == arrange_any((TS,))
+    assert arrange((signal,)) == arrange_any((signal,))
 
 
 def test_needs_are_ordered() -> None:
