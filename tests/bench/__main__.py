@@ -1,6 +1,7 @@
-"""All benchmarks, or those named: ``python tests/bench [NAME ...] [--json FILE]``.
+"""All benchmarks, or those named: ``python tests/bench [NAME ...] [--json FILE] [--strict]``.
 
 Each runs in a process of its own. The file has one object of the tables by name, and what machine it was.
+With ``--strict`` a figure that is not what it should be fails.
 """
 
 import argparse
@@ -51,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=", description="Print how fast it is.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(names)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="add the figures to this file")
+    parser.add_argument("--strict", action="store_true", help="fail if one is not what it should be")
     options = parser.parse_args()
     for name in options.names:
         if name not in names:
@@ -68,6 +70,9 @@ def main() -> None:
         before = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
         whole = {"machine": describe_machine(), "tables": {**before.get("tables", {}), **tables}}
         write_json(options.json, whole)
+    if options.strict:
+        for name, table in tables.items():
+            failed += [f"{name}: {one['name']}" for one in table["figures"] if one["met"] is False]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -20,7 +20,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Drawn
 
-COSTS = frozenset(("ns", "µs", "octets", "MB", "lines"))  # units of which less is better
+COSTS = frozenset(("ns", "µs", "octets", "MB", "lines", "instructions"))  # units of which less is better
 WIDTH = 118  # columns, where no terminal says otherwise
 
 
