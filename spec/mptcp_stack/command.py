@@ -75,8 +75,11 @@ def make_stub(summary: str) -> Callable[[], None]:
     return stub
 
 
-def make_application(chosen: str | None, commands: dict[str, EntryPoint]) -> "Typer":
-    """The command line with sub-command ``chosen`` loaded and a stub for each of the others."""
+def make_application(chosen: str | None, commands: dict[str, EntryPoint], listed: bool) -> "Typer":
+    """The command line with sub-command ``chosen`` loaded and a stub for each of the others.
+
+    ``listed``: somebody may look at the list of them, with a line of words about each.
+    """
     from typer import Exit, Option, Typer
 
     def show_version(wanted: bool) -> None:
@@ -105,7 +108,7 @@ def make_application(chosen: str | None, commands: dict[str, EntryPoint]) -> "Ty
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, entry in commands.items():
-        target: Any = entry.load() if name == chosen else make_stub(read_summary(entry))
+        target: Any = entry.load() if name == chosen else make_stub(read_summary(entry) if listed else "")
         if isinstance(target, Typer):
             application.add_typer(target, name=name)
         else:
@@ -157,7 +160,7 @@ def run(arguments: list[str]) -> int:
     commands = find_commands()
     chosen = find_chosen(arguments, commands)
     try:
-        make_application(chosen, commands)(args=arguments, prog_name="mptcp")
+        make_application(chosen, commands, arguments[:1] != [chosen])(args=arguments, prog_name="mptcp")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
