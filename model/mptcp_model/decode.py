@@ -2,6 +2,7 @@
 mptcp_model.decoding.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -98,7 +99,7 @@ class Telling:
         conversation = Conversation()
         damage: Damaged | None = None
         try:
-            with watch(stream, size) as watched:
+            with watch(stream, size) as watched, without_collector():
                 for sights in look(read_frames(watched), conversation):
                     self.tell(self.select(sights))
                     if self._left == 0:
@@ -165,6 +166,18 @@ def is_of(sight: Sight, connection: int) -> bool:
     """Whether it is a segment of that connection."""
     reading = sight.reading
     return isinstance(reading, Reading) and reading.place.subflow.connection.number == connection
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Without Python's search for circles: the one there is, of connections and subflows, is cut by hand."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
 
 
 @contextmanager

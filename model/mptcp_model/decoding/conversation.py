@@ -287,7 +287,7 @@ def keep(direction: Direction, mapping: Mapping, dsn: int) -> None:
     size = length - 1 if mapping.fin else length
     ssn = compute_offset_32(-direction.early, relative, direction.highest)
     if size > 0 or length == 0:
-        direction.keep(Mapped(ssn, dsn, size if length else FOREVER))
+        direction.keep(ssn, dsn, size if length else FOREVER)
     idsn = direction.host.idsn
     if checksum is not None and length > 0 and idsn is not None:
         one = Unfinished(ssn, size, compute_wire_64(idsn, dsn), dsn, relative, length, checksum)

@@ -51,6 +51,8 @@ HEXADECIMAL: Final = {"token": 8, "dsn": 16}
 
 def name_address(address: Address) -> str:
     """An IP address as people write it."""
+    if len(address) == 4:
+        return f"{address[0]}.{address[1]}.{address[2]}.{address[3]}"
     return str(ip_address(address))
 
 

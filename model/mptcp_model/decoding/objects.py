@@ -1,20 +1,20 @@
 """A segment as an object of JSON, in one line: the format that docs/decode.rst describes.
 
-The text is put together by hand for what nearly every segment has, timestamps and DSS; everything else goes
-through ``json``.
+The text is put together by hand: ``json`` takes as long for one option as all else for the segment. It
+encodes words, and what is neither a word nor a number.
 """
 
 import json
-from typing import Final
+from typing import Any, Final
 
 from mptcp.errors import Malformed
 from mptcp.wire.dss import Dss
 from mptcp.wire.options import NOP, Timestamps
 from mptcp.wire.segment import ACK, SYN, URG
 from mptcp_model.decoding.captures import SECOND, Nanos
-from mptcp_model.decoding.conversation import Reading
+from mptcp_model.decoding.conversation import Reading, Sum
 from mptcp_model.decoding.names import name_address, spell_fields
-from mptcp_model.decoding.proofs import MULTIPATH, Facts, Note, Offsets
+from mptcp_model.decoding.proofs import MULTIPATH, Note, Offsets
 from mptcp_model.decoding.records import Direction, Subflow
 from mptcp_model.decoding.sights import Sight
 from mptcp_model.scribe import spell_flags
@@ -34,8 +34,8 @@ def tell(sight: Sight) -> str:
     number, reading, faults = sight.number, sight.reading, sight.faults
     time = spell_time(sight.moment)
     if isinstance(reading, Malformed):
-        trouble = {"offset": reading.offset, "reason": reading.reason}
-        return f'{{"frame":{number},"time":{time},"malformed":{ENCODE(trouble)}}}\n'
+        trouble = f'{{"offset":{reading.offset},"reason":{ENCODE(reading.reason)}}}'
+        return f'{{"frame":{number},"time":{time},"malformed":{trouble}}}\n'
     segment, place = reading.segment, reading.place
     direction, other = place.direction, place.other
     flags = segment.flags
@@ -73,16 +73,11 @@ def tell_head(subflow: Subflow, direction: Direction) -> str:
     one, two = subflow.source, subflow.destination
     if direction is subflow.back:
         one, two = two, one
-    head = {
-        "connection": subflow.connection.number,
-        "subflow": subflow.number,
-        "from": direction.letter,
-        "source": name_address(one.address),
-        "source_port": one.port,
-        "destination": name_address(two.address),
-        "destination_port": two.port,
-    }
-    return ENCODE(head)[1:-1] + ","
+    return (
+        f'"connection":{subflow.connection.number},"subflow":{subflow.number},"from":"{direction.letter}",'
+        f'"source":"{name_address(one.address)}","source_port":{one.port},'
+        f'"destination":"{name_address(two.address)}","destination_port":{two.port},'
+    )
 
 
 def tell_bare(reading: Reading) -> str:
@@ -112,54 +107,75 @@ def tell_options(reading: Reading) -> str:
             notes += 1
             told.append(tell_dss(note) if isinstance(note, Offsets) else tell_note(note))
         else:
-            told.append(ENCODE(spell_fields(option)))
+            told.append(spell_object(spell_fields(option)))
     return ",".join(told)
 
 
 def tell_note(note: Note) -> str:
     """An option of MPTCP, with what is known of it."""
-    fault: Facts = {"fault": note.fault} if note.fault else {}
-    return ENCODE(spell_fields(note.option) | note.facts() | fault)
+    fields = spell_fields(note.option) | note.facts()
+    if note.fault:
+        fields["fault"] = note.fault
+    return spell_object(fields)
 
 
 def tell_dss(note: Offsets) -> str:
     """The same for a DSS, faster."""
-    told = '{"option":"DSS"'
     ack, mapping = note.dss.ack, note.dss.mapping
+    acknowledges = maps = fault = ""
     if ack is not None:
         number = ack.number.to_bytes(8 if ack.wide else 4, "big").hex()
-        told += f',"data_ack":"{number}","data_ack_offset":{spell_number(note.ack)}'
+        acknowledges = f',"data_ack":"{number}","data_ack_offset":{spell_number(note.ack)}'
     if mapping is not None:
         number = mapping.dsn.to_bytes(8 if mapping.wide else 4, "big").hex()
-        told += (
+        maps = (
             f',"dsn":"{number}","dsn_offset":{spell_number(note.dsn)},"ssn":{mapping.ssn},'
             f'"length":{mapping.length},"checksum":{spell_number(mapping.checksum)},'
             f'"fin":{"true" if mapping.fin else "false"}'
         )
-    return f'{told},"fault":{ENCODE(note.fault)}}}' if note.fault else told + "}"
+    if note.fault:
+        fault = f',"fault":{ENCODE(note.fault)}'
+    return f'{{"option":"DSS"{acknowledges}{maps}{fault}}}'
+
+
+def tell_rest(reading: Reading, faults: tuple[str, ...]) -> str:
+    """What only few segments have, and the end."""
+    urgent = f',"urgent":{reading.segment.urgent}' if reading.segment.flags & URG else ""
+    sums = ",".join([tell_sum(one) for one in reading.sums])
+    if sums:
+        sums = f',"sums":[{sums}]'
+    wrong = f',"faults":{ENCODE(faults)}' if faults else ""
+    return f"{urgent}{sums}{wrong}}}\n"
+
+
+def tell_sum(one: Sum) -> str:
+    """A checksum over a mapping that is whole now."""
+    mapped = one.mapped
+    return (
+        f'{{"ssn":{mapped.ssn},"dsn":{mapped.dsn},"length":{mapped.length},'
+        f'"checksum":{one.checksum},"valid":{"true" if one.valid else "false"}}}'
+    )
+
+
+# -- words and numbers ----------------------------------------------------------------------------
+
+
+def spell_object(fields: dict[str, Any]) -> str:
+    """An object of these fields, whose names need no care."""
+    return "{" + ",".join([f'"{name}":{spell_value(value)}' for name, value in fields.items()]) + "}"
+
+
+def spell_value(value: Any) -> str:
+    """Whatever a field may hold."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return ENCODE(value)
 
 
 def spell_number(number: int | None) -> str:
     """A number that may be missing."""
     return "null" if number is None else str(number)
-
-
-def tell_rest(reading: Reading, faults: tuple[str, ...]) -> str:
-    """What only few segments have, and the end."""
-    rest: dict[str, object] = {}
-    if reading.segment.flags & URG:
-        rest["urgent"] = reading.segment.urgent
-    if reading.sums:
-        rest["sums"] = [
-            {
-                "ssn": one.mapped.ssn,
-                "dsn": one.mapped.dsn,
-                "length": one.mapped.length,
-                "checksum": one.checksum,
-                "valid": one.valid,
-            }
-            for one in reading.sums
-        ]
-    if faults:
-        rest["faults"] = faults
-    return "," + ENCODE(rest)[1:] + "\n"

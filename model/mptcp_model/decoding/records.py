@@ -68,12 +68,14 @@ class Direction:
         self.unfinished: list[Unfinished] = []  # mappings with a checksum, text missing
         self.head = ""  # what a teller says of it each time
 
-    def keep(self, mapped: Mapped) -> None:
+    def keep(self, ssn: int, dsn: int, length: int) -> None:
         """Remember a mapping, unless it is the latest one again."""
         mappings = self.mappings
-        if mappings and mappings[-1] == mapped:
-            return
-        mappings.append(mapped)
+        if mappings:
+            latest = mappings[-1]
+            if latest.ssn == ssn and latest.dsn == dsn and latest.length == length:
+                return
+        mappings.append(Mapped(ssn, dsn, length))
         if len(mappings) > KEPT_MAPPINGS:
             del mappings[0]
 
