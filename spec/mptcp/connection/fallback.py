@@ -168,9 +168,14 @@ def take_checksum_failure(control: Control, branch: Branch, dsn: int, now: Micro
 def take_infinite(control: Control, branch: Branch, ssn: int, dsn: int, now: Micros) -> None:
     """A mapping of length 0 came: it says where all text of the subflow belongs [R8684-3.7-21].
 
+    Where no data of this stream could be, it is not the peer's.
+
     What waited for a mapping or a checksum is taken as it is, as plain TCP would. After a checksum
     failed the subflow's numbers are no longer the peer's, and data goes on from rcv_nxt.
     """
+    if not control.rcv_nxt - control.choices.receive_buffer <= dsn <= control.rcv_edge:
+        control.journal.note(now, control.name, "infinite mapping from nowhere")
+        return
     control.journal.note(now, control.name, "infinite mapping received")
     branch.received.clear()
     if not branch.has_sent_fail:

@@ -3,10 +3,11 @@
 import pytest
 
 from mptcp.events import Aborted, Accepted, FellBack, Readable, SubflowClosed, SubflowEstablished
+from mptcp.wire.addresses import Prio
 from mptcp.wire.dss import Dss, Mapping
 from mptcp.wire.endings import Fail, FastClose
 from mptcp.wire.handshake import HMAC_SHA256, CapableAck, CapableSyn
-from mptcp.wire.segment import ACK, SYN
+from mptcp.wire.segment import ACK, RST, SYN
 from mptcp_model.dialogue import PEER_IPV4, DataSignal, Peer
 from mptcp_model.joins import join
 from mptcp_model.situations import PEER_OPTIONS, Scene, established
@@ -108,6 +109,86 @@ def test_fail_forgery_among_several_subflows() -> None:
     user.hears(SubflowClosed)
     assert user.host.status(user.connection).multipath
     is_unharmed(scene, other, neighbour)
+
+
+@pytest.mark.clause("R8684-3.7-20", "R8684-3.7-21")
+@pytest.mark.parametrize("is_fresh", [True, False])
+@pytest.mark.parametrize("number", [0, 1, 1 << 31, 1 << 40, 1 << 62, 1 << 63, (1 << 64) - 1])
+def test_infinite_mapping_forgery(number: int, is_fresh: bool) -> None:
+    """One that starts where no data of this stream could is nobody's: no fallback, and no RST either."""
+    scene, other, neighbour = with_a_neighbour()
+    user, peer = scene
+    if not is_fresh:
+        peer.sends(ACK, b"known", [DataSignal(ack=1, dsn=1, ssn=1, length=5)])
+        user.hears(Readable)
+        user.reads(b"known")
+    for ssn in (0, 1, 6, 100, 1 << 31):
+        peer.sends(ACK, options=[Dss(None, Mapping(number, True, ssn, 0, None, False))])
+    assert not any(one.flags & RST for one in peer.skips())
+    assert user.host.status(user.connection).multipath
+    is_unharmed(scene, other, neighbour)
+
+
+@pytest.mark.clause("R8684-3.3.4-03", "R8684-3.8-02", "R8684-5-06")
+def test_data_outside_the_window() -> None:
+    """Text that is mapped to where no window ever was is acknowledged below, and not kept."""
+    scene, other, neighbour = with_a_neighbour()
+    user, peer = scene
+    control = user.host.connections[user.connection].control
+    for number in range(2_000):
+        dsn = (1 << 33) + 997 * number
+        peer.sends(ACK, bytes(100), [DataSignal(ack=1, dsn=dsn, ssn=peer.next, length=100)])
+    kept = [len(control.rcv_held.pieces), len(control.rcv_ready), len(control.branches[0].inbound)]
+    assert kept == [0, 0, 0]
+    assert len(control.branches[0].received) <= 1
+    is_unharmed(scene, other, neighbour)
+
+
+@pytest.mark.clause("R8684-3.3.1-20", "R8684-3.3.1-21", "R8684-3.7-11", "R8684-5-06")
+def test_flood_of_text_without_mapping() -> None:
+    """What nobody says the place of is kept for one buffer's length, and then the subflow ends."""
+    scene, other, neighbour = with_a_neighbour()
+    user, peer = scene
+    peer.sends(ACK, b"x", [DataSignal(ack=1, dsn=1, ssn=1, length=1)])
+    control = user.host.connections[user.connection].control
+    most = 0
+    for _ in range(100):
+        peer.sends(ACK, bytes(65_000))
+        most = max(most, *(len(branch.inbound) for branch in control.branches))
+        if any(one.flags & RST for one in peer.skips()):
+            break
+    assert control.choices.receive_buffer <= most <= control.choices.receive_buffer + 65_000
+    assert user.host.status(user.connection).state == "M_CLOSED"
+    is_unharmed(scene, other, neighbour)
+
+
+@pytest.mark.clause("R8684-3.3.8-04", "R8684-E-05", "R8684-2.5-01")
+def test_priority_of_another_path() -> None:
+    """Who sits on one path may spare that path with MP_PRIO, and no other: nothing is drawn to it."""
+    user, first = established(multipath=True)
+    second = first.dialogue.meets(port=41_000)
+    join(second, first)
+    user.hears(SubflowEstablished)
+    for is_backup in (True, False, True) * 20:
+        second.sends(ACK, options=[DataSignal(ack=1), Prio(is_backup)])
+    spared = {one.remote_port: one.is_backup for one in user.host.status(user.connection).subflows}
+    assert spared == {40_000: False, 41_000: True}
+    user.writes(bytes(5_000))
+    assert sum(one.text_length for one in first.skips()) == 5_000
+
+
+@pytest.mark.clause("R8684-3.3.1-06", "R8684-3.3.1-07")
+def test_conflicting_data_that_waits() -> None:
+    """Nor are octets altered that wait behind a gap, whichever subflow the others come on."""
+    user, first = established(multipath=True)
+    second = first.dialogue.meets(port=41_000)
+    join(second, first)
+    user.hears(SubflowEstablished)
+    first.sends(ACK, b"truth", [DataSignal(ack=1, dsn=2, ssn=1, length=5)])
+    second.sends(ACK, b"frauds", [DataSignal(ack=1, dsn=2, ssn=1, length=6)])
+    second.sends(ACK, b"!", [DataSignal(ack=1, dsn=1, ssn=7, length=1)])
+    user.hears(Readable)
+    user.reads(b"!truths")
 
 
 @pytest.mark.clause("R8684-3.3.1-06", "R8684-3.3.1-07")
