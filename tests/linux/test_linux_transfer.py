@@ -1,6 +1,7 @@
 """Octets to and from the kernel's MPTCP over TUN: both roles and families, with and without checksums."""
 
 import asyncio
+import subprocess
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -65,7 +66,7 @@ ROLES = {"client": serve_kernel, "server": connect_kernel}  # by the kernel's ro
 
 @pytest.mark.parametrize("family", ["v4", "v6"])
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("checksum", ["without", "kernel's", "ours"])
+@pytest.mark.parametrize("checksum", ["without", "kernel's", "ours", "both"])
 @pytest.mark.parametrize("octets", [1, 1_000_000])
 def test_both_ways(
     lab: Lab,
@@ -79,12 +80,12 @@ def test_both_ways(
     family: str,
 ) -> None:
     """What left either side arrives at the other, over MPTCP to the end, and checksums as one side asked."""
-    lab.set_sysctl("net.mptcp.checksum_enabled", int(checksum == "kernel's"))
+    lab.set_sysctl("net.mptcp.checksum_enabled", int(checksum in ("kernel's", "both")))
 
     outcome = talk(
         lab,
         lambda stack: ROLES[role](stack, lab, family, octets, swap),
-        Choices(checksum=REQUIRE if checksum == "ours" else ACCEPT),
+        Choices(checksum=REQUIRE if checksum in ("ours", "both") else ACCEPT),
     )
     info = check_report(*outcome)
     assert info.checksum is (checksum != "without")
@@ -142,6 +143,31 @@ def test_long_packets_with_checksums(
 def test_plain_tcp(lab: Lab, talk: Any, swap: Swap, check_report: Any, role: str) -> None:
     """A kernel program without MPTCP: we fall back to TCP, and nothing else changes."""
     outcome = talk(lab, lambda stack: ROLES[role](stack, lab, "v4", 300_000, swap, "--tcp"))
+    check_report(*outcome, multipath=False)
+
+
+STRIPPED = {
+    "all": (),
+    "of SYNs": ("--tcp-flags", "SYN", "SYN"),
+    "of all but SYNs": ("--tcp-flags", "SYN", "NONE"),
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("chain", ["INPUT", "OUTPUT"])
+@pytest.mark.parametrize("which", STRIPPED)
+@pytest.mark.clause("R8684-3.7-01", "R8684-3.7-02", "R8684-3.7-06", "R8684-3.7-09", "R8684-3.7-10")
+@pytest.mark.clause("R8684-1.1-03", "R8684-6-02")
+def test_options_are_taken_out(
+    lab: Lab, talk: Any, swap: Swap, check_report: Any, which: str, chain: str, role: str
+) -> None:
+    """Somewhere on one way, of some segments or of all: both sides end up in TCP, and nothing is lost."""
+    rule = ("-p", "tcp", *STRIPPED[which], "-j", "TCPOPTSTRIP", "--strip-options", "30")
+    try:
+        lab.run("iptables", "-w", "-t", "mangle", "-A", chain, *rule)
+    except subprocess.CalledProcessError:
+        pytest.skip("this kernel takes no options out")
+    outcome = talk(lab, lambda stack: ROLES[role](stack, lab, "v4", 300_000, swap))
     check_report(*outcome, multipath=False)
 
 
