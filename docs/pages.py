@@ -20,6 +20,7 @@ from sphinx.util.nodes import nested_parse_with_titles
 from mptcp_proofs.citations import MARGIN
 from mptcp_proofs.ledger import Ledger, compute_coverage, find_tree, group, load_ledger
 from mptcp_proofs.needs import write_needs
+from mptcp_stack.ladder.climb import LADDERS
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS = ROOT / "build" / "needs.json"
@@ -74,6 +75,14 @@ def read_coverage() -> list[tuple[str, ...]]:
         rows.append((f":doc:`{rfc} <clauses/rfc{rfc}>`", ledger.catalogue.titles[int(str(rfc))], *counts))
     counts = [str(one) for one in asdict(compute_coverage(ledger.entries.values())).values()]
     return [*rows, ("all", "", *counts)]
+
+
+def read_ladder(name: str) -> list[tuple[str, ...]]:
+    """The rungs of a ladder, what each tries, and how often: families and roles."""
+    rows = [("rung", "what is tried", "cases")]
+    for rung in LADDERS[name]:
+        rows.append((f"``{rung.name}``", SPECIAL.sub(r"\\\1", rung.about), str(len(rung.cases()))))
+    return rows
 
 
 # -- clauses and theorems -------------------------------------------------------------------------
@@ -230,6 +239,16 @@ class Choices(Table):
         return self.parse(make_rows(read_choices()))
 
 
+class Rungs(Table):
+    """``.. rungs:: ladder``, the table of its rungs."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The table's nodes."""
+        return self.parse(make_rows(read_ladder(self.arguments[0])))
+
+
 class Transitions(Table):
     """``.. transitions:: module``, the drawing of a state machine and its table."""
 
@@ -290,6 +309,7 @@ def setup(application: Sphinx) -> dict[str, bool]:
     """Make the directives known, and write the needs that they import."""
     write_needs(load(), NEEDS)
     application.add_directive("choices", Choices)
+    application.add_directive("rungs", Rungs)
     application.add_directive("transitions", Transitions)
     application.add_directive("clause-coverage", ClauseCoverage)
     application.add_directive("clauses", Clauses)
