@@ -91,6 +91,9 @@ def remove_local(control: Control, address: Address, now: Micros) -> None:
     for branch in control.branches:
         if branch.local_id == gone and not branch.is_lost:
             is_known = True
+            tcb = branch.subflow.tcb
+            if tcb.local_port == control.first[1]:
+                book.vacated.append((tcb.local, tcb.local_port, tcb.remote, tcb.remote_port))
             if others:
                 branch.subflow.abort("address removed", now)  # [R8684-3.4.2-14]
             else:

@@ -5,7 +5,7 @@ is the address of the first subflow [R8684-3.2-08].
 """
 
 from mptcp.subflow.control import NEVER
-from mptcp.values import Address, Micros, Port, Record
+from mptcp.values import Address, FourTuple, Micros, Port, Record
 
 
 class Local(Record):
@@ -53,6 +53,7 @@ class Book(Record):
         "strangers",
         "failures",
         "removed",
+        "vacated",
         "is_due",
         "wake_at",
         "was_joined",
@@ -66,6 +67,7 @@ class Book(Record):
         self.strangers: dict[Address, int] = {}  # who joined from there with a wrong HMAC, how often
         self.failures = 0  # joins that failed since the last one that did not
         self.removed: list[int] = []  # IDs that the peer has not been told are gone
+        self.vacated: list[FourTuple] = []  # of subflows whose address went: the peer may not know yet
         self.is_due = True  # the path manager has something new to look at
         self.wake_at: Micros = NEVER  # when it has again, whatever happens
         self.was_joined = False  # there was more than one subflow once, or will be

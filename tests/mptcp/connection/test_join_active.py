@@ -286,3 +286,30 @@ def test_the_only_address_goes_and_returns() -> None:
     first.expects(RST, seq=1)
     other.sends(ACK, text=b"hello", options=[DataSignal(ack=1, dsn=1, ssn=1, length=5)])
     user.reads(b"hello")
+
+
+@pytest.mark.clause("R8684-3.9.1-05", "R9293-3.4.1-01")
+@pytest.mark.parametrize("later", [0, 1, 4, 1_000])
+def test_an_address_goes_and_returns_at_once(later: int) -> None:
+    """Where our RST was lost the peer still has the old subflow: the next one comes from another port.
+
+    From the same one, within a tick of the clock of initial sequence numbers, its SYN would be the old one
+    to the letter; the peer's acknowledgment would fit, and each SYN would have that answer for minutes.
+    """
+    user, first, other = meet()
+    be_joined(other, first)
+    local = first.local
+    first.skips()
+    user.host.remove_address(local, first.dialogue.now)
+    first.dialogue.settle()
+    first.expects(RST | ACK)
+    first.dialogue.advance(first.dialogue.now + later)
+    user.host.add_address(local, first.dialogue.now)
+    first.dialogue.settle()
+    first.expects_nothing()
+    (syn,) = first.dialogue.strays
+    assert syn.flags == SYN and syn.source == local
+    third = first.dialogue.meets(PEER_IPV4, 80, local, syn.source_port)
+    be_joined(third, first)
+    user.hears(SubflowEstablished)
+    assert len(user.host.status(user.connection).subflows) == 2
