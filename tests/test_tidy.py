@@ -370,7 +370,7 @@ class One(Value):
         self.a{final} = a
         self.b: Final = b
 """
-RECORD = """from mptcp.congestion.controller import Controller
+RECORD = """from mptcp.congestion.coupling import Coupling
 from mptcp.values import Record
 class One({base}):
     FIELDS = ({fields})
@@ -433,10 +433,10 @@ CAUGHT = [  # rule, path, source, what the complaint says; "" for what must pass
     (
         check_records,
         "spec/mptcp/host.py",
-        RECORD.format(base="Controller", fields="'a', 'a'"),
+        RECORD.format(base="Coupling", fields="'a', 'a'"),
         "names a twice",
     ),
-    (check_records, "spec/mptcp/host.py", RECORD.format(base="Controller", fields="'a',"), ""),
+    (check_records, "spec/mptcp/host.py", RECORD.format(base="Coupling", fields="'a',"), ""),
     (
         check_heirs,
         "tests/test_one.py",

@@ -331,6 +331,7 @@ def choices(draw: st.DrawFn) -> Choices:
         rack=draw(st.booleans()),
         frto=draw(st.booleans()),
         congestion=draw(st.sampled_from([NEWRENO, CUBIC])),
+        slow_start_segments=draw(st.integers(1, 2)),
         minimum_rto=draw(st.sampled_from([1, 200, 1_000])) * MILLISECOND,
         syn_attempts=draw(st.integers(4, 8)),
         retransmissions=draw(st.integers(8, 15)),

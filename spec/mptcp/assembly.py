@@ -50,7 +50,8 @@ def make_subflow(control: Control, four: FourTuple, iss: int, ts_offset: int) ->
     choices = control.choices
     mss = compute_mss(choices.mtu, four[0])
     name = f"subflow {control.handle}.{control.count}"
-    controller = make_controller(choices.congestion, choices.coupling if choices.multipath else UNCOUPLED)
+    coupling = choices.coupling if choices.multipath else UNCOUPLED
+    controller = make_controller(choices.congestion, coupling, choices.slow_start_segments)
     tcb = Tcb(*four, iss, mss, controller, choices, control.journal, name)
     tcb.ts_offset = ts_offset
     return Subflow(tcb)

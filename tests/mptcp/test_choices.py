@@ -35,6 +35,8 @@ def test_each_choice_is_a_field(one: Choices) -> None:
     [
         {"checksum": 3},
         {"congestion": "vegas"},
+        {"slow_start_segments": 0},
+        {"slow_start_segments": 3},
         {"receive_buffer": 0},
         {"receive_buffer": 10_000, "send_buffer": 9_999},
         {"mtu": 1_279},

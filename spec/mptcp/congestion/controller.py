@@ -75,6 +75,16 @@ class Controller(Record):
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
+    SHARED: ClassVar[tuple[str, ...]] = ("slow_start_segments",)
+
+    def __init__(self, slow_start_segments: int = 1) -> None:
+        self.slow_start_segments = slow_start_segments  # see ``Choices``
+
+    def grow_slowly(self, window: Window, acked: int) -> None:
+        """Slow start, the same in all (RFC 5681 §3.1, RFC 3465 §2.2)."""
+        # after a timeout one segment: what is acknowledged then may have arrived long ago (RFC 3465 §2.3)
+        segments = self.slow_start_segments if window.ssthresh == UNLIMITED else 1
+        window.cwnd += min(acked, segments * window.mss)  # [R5681-3.1-06] by default at most SMSS per ACK
 
     def on_ack(self, window: Window, acked: int, now: Micros) -> None:
         """``acked`` octets were newly delivered outside of recovery, and cwnd was in use."""

@@ -6,7 +6,6 @@ All in whole octets and milliseconds: C = 0.4 and beta = 0.7 are the fractions 4
 from typing import ClassVar, Final, final
 
 from mptcp.congestion.controller import Controller, Window, remember
-from mptcp.congestion.newreno import grow_slowly
 from mptcp.parameters import MILLISECOND
 from mptcp.values import Micros
 
@@ -62,7 +61,8 @@ class Cubic(Controller):
         "prior_last_max",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, slow_start_segments: int = 1) -> None:
+        super().__init__(slow_start_segments)
         self.w_max = 0  # octets: where the curve flattens; cwnd before the last reduction
         self.w_last_max = 0  # the same one reduction earlier
         self.epoch: Micros = -1  # when congestion avoidance began; -1: it did not
@@ -75,7 +75,7 @@ class Cubic(Controller):
     def on_ack(self, window: Window, acked: int, now: Micros) -> None:
         """Towards the curve, or standard TCP's window if that is larger (RFC 8312 §4.2-4.4)."""
         if window.cwnd < window.ssthresh:
-            grow_slowly(window, acked)  # [R8312-4.8-01]
+            self.grow_slowly(window, acked)  # [R8312-4.8-01]
             return
         if self.epoch < 0:
             self.begin(window, now)

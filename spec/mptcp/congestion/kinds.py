@@ -8,14 +8,14 @@ from mptcp.congestion.lia import Lia, LinkedIncreases
 from mptcp.congestion.newreno import NewReno
 
 
-def make_controller(congestion: str, coupling: str) -> Controller:
+def make_controller(congestion: str, coupling: str, slow_start_segments: int) -> Controller:
     """A new controller of the kinds that ``Choices.congestion`` and ``Choices.coupling`` name.
 
     [R9293-3.8.2-03]
     """
-    alone: Controller = NewReno()
+    alone: Controller = NewReno(slow_start_segments)
     if congestion == CUBIC:
-        alone = Cubic()
+        alone = Cubic(slow_start_segments)
     return Lia(alone) if coupling == LIA else alone
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Final, final
 
 from mptcp.congestion.controller import Controller, Window
 from mptcp.congestion.coupling import Coupling, decouple
-from mptcp.congestion.newreno import NewReno, grow_slowly
+from mptcp.congestion.newreno import NewReno
 from mptcp.values import Micros
 
 ALPHA_SCALE: Final = 512  # alpha is counted in parts of it; RFC 6356 §4.1 [R6356-4.1-01] [R6356-4.1-02]
@@ -84,6 +84,7 @@ class Lia(Controller):
     FIELDS: ClassVar[tuple[str, ...]] = ("alone", "reno")
 
     def __init__(self, alone: Controller) -> None:
+        super().__init__(alone.slow_start_segments)
         self.alone = alone
         self.reno = NewReno()
 
@@ -96,7 +97,7 @@ class Lia(Controller):
         if window.total == 0:
             self.alone.on_ack(window, acked, now)
         elif window.cwnd < window.ssthresh:
-            grow_slowly(window, acked)
+            self.grow_slowly(window, acked)
         else:
             window.cwnd += compute_increase(window.alpha, acked, window.mss, window.cwnd, window.total)
 

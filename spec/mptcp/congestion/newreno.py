@@ -11,11 +11,6 @@ def compute_reduced(flight: int, mss: int) -> int:
     return max(flight // 2, 2 * mss)
 
 
-def grow_slowly(window: Window, acked: int) -> None:
-    """Slow start, shared by all who change only congestion avoidance (RFC 5681 §3.1)."""
-    window.cwnd += min(acked, window.mss)  # [R5681-3.1-06] at most SMSS per ACK
-
-
 @final
 class NewReno(Controller):
     """Slow start, congestion avoidance, and halving on loss (RFC 5681), and nothing bolder.
@@ -28,7 +23,7 @@ class NewReno(Controller):
     def on_ack(self, window: Window, acked: int, now: Micros) -> None:
         """Grow by what was acknowledged, then by one segment per window (RFC 5681 §3.1)."""
         if window.cwnd < window.ssthresh:
-            grow_slowly(window, acked)
+            self.grow_slowly(window, acked)
             return
         # [R5681-3.1-06] at most SMSS per round trip: one for each cwnd of octets acknowledged
         window.acked += acked  # [R5681-3.1-07] small steps add up: none is rounded to nothing

@@ -194,7 +194,7 @@ def test_always_within_reason(story: list[tuple[str, int, int]], mss: int, rtt: 
 @pytest.mark.parametrize(("name", "kind"), [(CUBIC, Cubic), (NEWRENO, NewReno)])
 def test_controllers_are_a_choice(name: str, kind: type[Controller]) -> None:
     """Alone or beside others in a coupling, each connection has the one it asked for."""
-    assert type(make_controller(name, UNCOUPLED)) is kind
+    assert type(make_controller(name, UNCOUPLED, 1)) is kind
     user, _ = established(congestion=name, coupling=UNCOUPLED)
     tcb = user.host.connections[user.connection].control.branches[0].subflow.tcb
     assert type(tcb.controller) is kind

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mptcp.choices import CUBIC, LIA, NEWRENO, UNCOUPLED
 from mptcp.congestion.controller import UNLIMITED, Window, compute_initial_window
 from mptcp.congestion.newreno import NewReno, compute_reduced
+from mptcp.wire.segment import ACK
+from mptcp_model.situations import established
 
 MSS = 1_460
 
@@ -49,6 +52,41 @@ def test_slow_start_doubles() -> None:
     for _ in range(10):
         NewReno().on_ack(window, MSS, 0)
     assert window.cwnd == 20 * MSS
+
+
+@pytest.mark.parametrize(("acked", "growth"), [(1, 1), (MSS, MSS), (2 * MSS, 2 * MSS), (44 * MSS, 2 * MSS)])
+def test_slow_start_by_two(acked: int, growth: int) -> None:
+    """RFC 3465 §2.2, L = 2, where it was chosen: an acknowledgment of many segments adds two."""
+    window = make_window()
+    NewReno(2).on_ack(window, acked, 0)
+    assert window.cwnd == 10 * MSS + growth
+
+
+def test_slow_start_by_two_ends_with_a_timeout() -> None:
+    """RFC 3465 §2.3: what is acknowledged after one may have arrived before, and adds one segment."""
+    window, controller = make_window(), NewReno(2)
+    controller.on_timeout(window, 10 * MSS, 0)
+    controller.on_ack(window, 2 * MSS, 0)
+    assert window.cwnd == 2 * MSS
+
+
+@pytest.mark.parametrize(("slow_start_segments", "growth"), [(1, 1), (2, 2)])
+@pytest.mark.parametrize("congestion", [NEWRENO, CUBIC])
+@pytest.mark.parametrize("coupling", [LIA, UNCOUPLED])
+def test_slow_start_is_a_choice(
+    congestion: str, coupling: str, slow_start_segments: int, growth: int
+) -> None:
+    """It reaches the controller of a subflow, whichever it is."""
+    user, peer = established(
+        congestion=congestion, coupling=coupling, slow_start_segments=slow_start_segments
+    )
+    window = user.host.connections[user.connection].control.branches[0].subflow.tcb.window
+    start = window.cwnd
+    user.writes(bytes(2 * start))
+    peer.skips()
+    peer.acked = 1
+    peer.sends(ACK, ack=1 + 8 * MSS)
+    assert window.cwnd == start + growth * MSS
 
 
 @pytest.mark.clause("R5681-3.1-01", "R5681-3.1-06", "R5681-3-01")
