@@ -9,6 +9,7 @@ from typing import Final
 
 from mptcp.connection.book import Local, Remote
 from mptcp.connection.control import Branch, Control, Mode
+from mptcp.connection.join import count_open
 from mptcp.connection.joining import Joining
 from mptcp.connection.state import MAY_CARRY, State
 from mptcp.keys import compute_add_addr_hmac, is_equal
@@ -381,18 +382,19 @@ def compute_facts(control: Control, now: Micros) -> Facts:
         ]
     )
     taken: list[Pair] = []
-    live = 0
+    resting = [pair for pair, until in book.rests.items() if until > now] + book.barred
     for branch in control.branches:
-        if not branch.is_lost:
-            live += 1
-            if is_taken(control, branch):
-                taken.append((branch.local_id, branch.remote_id))
-    resting = (*[pair for pair, until in book.rests.items() if until > now], *book.barred)
-    room = control.choices.subflows - live  # [R8684-5-07] however many are announced
+        if branch.is_lost:
+            continue
+        if is_taken(control, branch):
+            taken.append((branch.local_id, branch.remote_id))
+        elif branch.is_closing:
+            resting.append((branch.local_id, branch.remote_id))  # its rest begins when it is over
+    room = control.choices.subflows - count_open(control)  # [R8684-5-07] however many are announced
     is_open = control.mode is Mode.MULTIPATH and control.is_confirmed and control.state in MAY_CARRY
     if not is_open or book.failures >= control.choices.failed_joins:
         room = 0
-    return Facts(control.is_initiator, places, remotes, tuple(taken), resting, room, book.was_joined)
+    return Facts(control.is_initiator, places, remotes, tuple(taken), tuple(resting), room, book.was_joined)
 
 
 def is_taken(control: Control, branch: Branch) -> bool:

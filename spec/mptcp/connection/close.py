@@ -192,6 +192,7 @@ def shed(control: Control, now: Micros) -> None:
                 if is_usable(other) and other.subflow.tcb.state is SubflowState.ESTABLISHED:
                     branch.is_closing = True
             if branch.is_closing:
+                control.book.is_due = True  # another may take its place
                 branch.subflow.close(now)  # what it was given goes first
 
 

@@ -64,6 +64,15 @@ def find_join(segment: Segment) -> JoinSyn | None:
     return join
 
 
+def count_open(control: Control) -> int:
+    """Subflows that are there or begin; one that ends makes room, and may be replaced [R8684-3.9.2-03]."""
+    count = 0
+    for branch in control.branches:
+        if not branch.is_lost and not branch.is_closing and branch.subflow.tcb.state is not State.CLOSED:
+            count += 1
+    return count
+
+
 def find_objection(control: Control, four: FourTuple) -> str:
     """Why the owner of our token may not join from ``four``; empty when it may [R8684-3.2-14].
 
@@ -75,14 +84,13 @@ def find_objection(control: Control, four: FourTuple) -> str:
         return "nothing left to carry"
     if not control.choices.join_initial_address and four[:2] == control.first[:2]:
         return "flag C"
-    live = 0
     half = 0
     for branch in control.branches:
-        if not branch.is_lost:
-            live += 1
-            if branch.joining is Joining.ANSWERED:
-                half += 1
-    if live >= control.choices.subflows:
+        if not branch.is_lost and branch.joining is Joining.ANSWERED:
+            half += 1
+    limit = control.choices.subflows
+    # those that end take memory, too: of them there may be as many again
+    if count_open(control) >= limit or len(control.branches) >= 2 * limit:
         return "as many subflows as there may be"
     if half >= control.choices.half_open_joins:
         return TOO_MANY_HALF_OPEN

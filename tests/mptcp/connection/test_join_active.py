@@ -11,7 +11,7 @@ from mptcp.wire.dss import Dss
 from mptcp.wire.endings import TcpReset
 from mptcp.wire.handshake import JoinAck, JoinSyn, JoinSynAck
 from mptcp.wire.options import MaximumSegmentSize
-from mptcp.wire.segment import ACK, RST, SYN, Segment
+from mptcp.wire.segment import ACK, FIN, RST, SYN, Segment
 from mptcp_model.dialogue import PEER_IPV4, DataSignal, Peer, User
 from mptcp_model.joins import (
     NONCE,
@@ -27,6 +27,7 @@ from mptcp_model.joins import (
 from mptcp_model.situations import established, established_actively
 
 SECOND_IPV4 = bytes([10, 0, 0, 3])
+THIRD_IPV4 = bytes([10, 0, 0, 4])
 MSS = MaximumSegmentSize(1460)
 
 
@@ -313,3 +314,18 @@ def test_an_address_goes_and_returns_at_once(later: int) -> None:
     be_joined(third, first)
     user.hears(SubflowEstablished)
     assert len(user.host.status(user.connection).subflows) == 2
+
+
+@pytest.mark.clause("R8684-3.9.2-03", "R8684-2.6-01")
+def test_a_subflow_that_ends_makes_room() -> None:
+    """The peer closes one of as many as there may be: our FIN is out, and another takes its place."""
+    user, first, other = meet(subflows=2)
+    be_joined(other, first)
+    user.host.add_address(THIRD_IPV4, first.dialogue.now)
+    first.dialogue.settle()
+    third = first.dialogue.meets(PEER_IPV4, 80, THIRD_IPV4, 40_000)
+    third.expects_nothing()
+    other.sends(FIN | ACK, options=[DataSignal(ack=1)])
+    other.expects(FIN | ACK, seq=1, ack=2)
+    be_joined(third, first)
+    assert len(user.host.connections[user.connection].control.branches) == 3

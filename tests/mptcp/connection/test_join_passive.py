@@ -10,7 +10,7 @@ from mptcp.parameters import REASON_MPTCP, REASON_PROHIBITED, SECOND
 from mptcp.wire.dss import Dss
 from mptcp.wire.endings import TcpReset
 from mptcp.wire.handshake import HMAC_SHA256, CapableSyn, CapableSynAck, JoinAck, JoinSynAck
-from mptcp.wire.segment import ACK, RST, SYN
+from mptcp.wire.segment import ACK, FIN, RST, SYN
 from mptcp_model.dialogue import HOST_IPV6, PEER_IPV6, DataSignal, Peer, User
 from mptcp_model.joins import (
     ask,
@@ -167,6 +167,19 @@ def test_as_many_as_there_may_be() -> None:
     other.sends(RST)
     third.sends(SYN, seq=0, options=[make_syn(third, first, 2)])
     third.expects(SYN | ACK, options=[JoinSynAck])
+
+
+@pytest.mark.clause("R8684-3.2-14", "R8684-5-07", "R8684-3.9.2-03")
+def test_those_that_end_are_not_counted() -> None:
+    """A subflow whose both FINs are out makes room; but of those, too, there are only so many."""
+    _, first, other = meet(subflows=2)
+    for number in range(3):
+        join(other, first, 2 + number)
+        other.sends(FIN | ACK, options=[DataSignal(ack=1)])
+        other.expects(FIN | ACK, seq=1, ack=2)
+        other = first.dialogue.meets(port=42_000 + number)
+    other.sends(SYN, options=[make_syn(other, first, 9)])
+    other.expects(RST | ACK, options=[TcpReset(0, REASON_PROHIBITED)])
 
 
 @pytest.mark.clause("R8684-3.1-37", "R8684-3.2-25")
