@@ -180,22 +180,38 @@ def announce(control: Control, now: Micros) -> None:
     """ADD_ADDR for those addresses of ours whose time has come [R8684-3.4.1-01] [R8684-3.4.1-21].
 
     Private ones as well [R8684-3.4.1-22]: a join of somebody else's fails by its token [R8684-3.4.1-23].
-    It is said again until it is echoed [R8684-3.4.1-09].
+    It is said again until it is echoed [R8684-3.4.1-09], or was said often enough in vain; then it is the
+    turn of the next.
     """
-    for address_id, local in control.book.locals.items():
+    book = control.book
+    for address_id, local in book.locals.items():
         if local.announce_at > now:
             continue
         local.announce_at = NEVER
+        if local.tries >= control.choices.announcements:
+            book.is_due = True
+            continue
         speakers = [one for one in control.branches if is_speaking(one)]
         if not speakers:
             continue
         local.tries += 1
-        if local.tries < control.choices.announcements:
-            local.announce_at = now + compute_backoff(speakers[0].subflow.tcb.rto, local.tries)
+        local.announce_at = now + compute_backoff(speakers[0].subflow.tcb.rto, local.tries)
         for branch in speakers:
             signal(branch, make_announcement(control, address_id, local), now)
             if control.version > 0:
                 break  # [R6824-3.4.1-03] nothing echoes in version 0: all that there are say it
+
+
+def is_announcing(control: Control) -> bool:
+    """Whether the peer has yet to echo what it was told last: Linux drops what comes to it meanwhile.
+
+    Version 0 echoes nothing.
+    """
+    if control.version > 0:
+        for local in control.book.locals.values():
+            if local.announce_at != NEVER:
+                return True
+    return False
 
 
 def make_announcement(control: Control, address_id: int, local: Local) -> Option:
@@ -283,6 +299,7 @@ def take_echo(control: Control, option: AddAddrEcho) -> None:
     if local is not None and local.address == option.address and local.port == (option.port or 0):
         local.is_echoed = True
         local.announce_at = NEVER
+        control.book.is_due = True  # the next one's turn
 
 
 def take_removal(control: Control, address_id: int, now: Micros) -> None:
@@ -429,8 +446,8 @@ def consider(control: Control, now: Micros) -> list[Join]:
                 joins.append(wish)
         elif isinstance(wish, Announce) and wish.local_id != 0:
             local = book.locals[wish.local_id]
-            if local.tries == 0 and local.announce_at == NEVER:
-                local.announce_at = now
+            if local.tries == 0 and local.announce_at == NEVER and not is_announcing(control):
+                local.announce_at = now  # one at a time
     announce(control, now)
     for until in book.rests.values():
         if now < until < book.wake_at:

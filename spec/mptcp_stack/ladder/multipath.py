@@ -113,6 +113,15 @@ RUNGS: Final = (
         notes=(FAILED,),
     ),
     build(
+        "signal-several",
+        "the server announces three addresses at once, the client joins each",
+        paths=4,
+        signals=(1, 2, 3),
+        subflows=4,
+        roles=(SERVER,),
+        stays=(*QUIET, "MPTcpExtAddAddrDrop"),
+    ),
+    build(
         "signal-nowhere",
         "the server announces an address that nobody has, too",
         endpoints=(Endpoint(NOWHERE, ("signal",), role=CLIENT), SIGNAL),

@@ -95,26 +95,6 @@ def test_echo(echo: str) -> None:
     assert bool(again) == (echo != "right")
 
 
-@pytest.mark.clause("R8684-3.4.1-31", "R8684-3-06", "R8684-3.4.1-21")
-def test_several_announcements() -> None:
-    """No more than two in a row; the others follow when the peer has said something, or in time."""
-    user, peer = established(multipath=True, rtt=RTT)
-    for number in range(5):
-        user.host.add_address(bytes([10, 0, 1, number + 1]), peer.dialogue.now, is_signal=True)
-    peer.dialogue.settle()
-    seen: list[AddAddr] = []
-    echoes: list[AddAddrEcho] = []
-    for _ in range(3):
-        row = [find(one, AddAddr) for one in peer.skips()]
-        assert len(row) <= 2 * max(len(echoes), 1)
-        seen += row
-        echoes = [AddAddrEcho(one.address_id, one.address, one.port) for one in row]
-        for option in echoes:
-            peer.sends(ACK, options=[DataSignal(ack=1), option])
-    seen += [find(one, AddAddr) for one in peer.skips()]
-    assert {one.address[3] for one in seen} == {1, 2, 3, 4, 5}
-
-
 @pytest.mark.clause("R8684-3.4.1-30", "R8684-3.3.2-09", "R8684-3-04")
 def test_announcement_does_not_hide_a_data_ack() -> None:
     """Where there is no room for both, what is new is acknowledged first."""
