@@ -261,7 +261,8 @@ class Choices(Value):
         self.send_buffer: Final = send_buffer
         # RFC 7323 §2
         self.window_scaling: Final = window_scaling
-        # RFC 7323 §3
+        # RFC 7323 §3. With MPTCP an acknowledgment has room for one SACK block beside them, else for
+        # three: where packets overtake each other more goes again. RFC 8684 appendix A [R8684-A-07]
         self.timestamps: Final = timestamps
         # Selective acknowledgments, both ways. RFC 2018 §2
         self.sack: Final = sack
@@ -304,7 +305,8 @@ class Choices(Value):
         # RFC 9293 §3.10.7.4; False keeps TIME-WAIT to its end, as RFC 1337 §3 advises
         self.reset_ends_time_wait: Final = reset_ends_time_wait
         # How long a connection without subflows, or whose closing does not end, is kept. RFC 8684
-        # §3.3.3 [R8684-3.3.3-14]
+        # §3.3.3 [R8684-3.3.3-14]. One that never had a second subflow, and knows of no other path, ends
+        # with a RST of the peer: nobody will join it
         self.close_timeout: Final = close_timeout
         # Connections of one listener that wait in SYN-RECEIVED
         self.backlog: Final = backlog
