@@ -23,7 +23,7 @@ from mptcp_model.simulated.network import Window
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MICROS_PER_SECOND: Final = 1e6
+MICROS_PER_SECOND: Final = 1_000_000
 MEBI: Final = 1 << 20
 KIBI: Final = 1 << 10
 UNLIMITED: Final = 1 << 30  # octets; a slow-start threshold above this is none

@@ -30,7 +30,7 @@ def compute_cookie(secret: bytes, client: Address, choices: Choices, now: Micros
 
     [R7413-4.1.1-01]
     """
-    lifetime = now // choices.fast_open_lifetime - age
+    lifetime: int = now // choices.fast_open_lifetime - age
     digest = compute_digest(secret, b"fast open" + client + lifetime.to_bytes(8, "big", signed=True))
     return digest[: LENGTHS[0] if choices.multipath else LENGTHS[1]]
 

@@ -11,6 +11,8 @@ The functions below are the only place where one becomes the other.
 
 from typing import Final
 
+from mptcp.native import i64
+
 MASK_16: Final = 0xFFFF
 MASK_32: Final = 0xFFFFFFFF
 MASK_64: Final = 0xFFFFFFFFFFFFFFFF
@@ -42,8 +44,8 @@ def after(a: int, b: int) -> bool:
     return 0 < ((a - b) & MASK_32) < HALF_32
 
 
-def compute_signed_32(number: int) -> int:
-    """The residue of ``number`` modulo 2**32 that lies in [-2**31, 2**31)."""
+def compute_signed_32(number: i64) -> i64:
+    """The residue of ``number``, of at most 63 bits, modulo 2**32 that lies in [-2**31, 2**31)."""
     return ((number + HALF_32) & MASK_32) - HALF_32
 
 
@@ -54,12 +56,12 @@ def compute_signed_64(number: int) -> int:
     return ((number + HALF_64) & MASK_64) - HALF_64
 
 
-def compute_wire_32(initial: int, offset: int) -> int:
+def compute_wire_32(initial: i64, offset: i64) -> i64:
     """The 32-bit wire number of the octet at ``offset`` of the stream that begins at ``initial``."""
     return (initial + offset) & MASK_32
 
 
-def compute_offset_32(initial: int, number: int, near: int) -> int:
+def compute_offset_32(initial: i64, number: i64, near: i64) -> i64:
     """The offset whose 32-bit wire number is ``number`` and which lies nearest to offset ``near``.
 
     Right whenever the true offset lies in [near - 2**31, near + 2**31); may be negative for a

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Self, TypeAlias, final
 
 from mptcp.native import i64, mypyc_attr
 
-Micros: TypeAlias = int
+Micros: TypeAlias = i64
 """A moment or a span, microseconds. The origin is the caller's: only differences mean anything."""
 
 Port: TypeAlias = int
@@ -94,7 +94,7 @@ class Record:
     """Base of all records: ``copy()`` and ``key()`` from ``FIELDS``; a tree, no reference upward.
 
     A field named in ``SHARED`` is handed to the copy as it is and left out of the key: what only
-    watches (the journal) or never changes after birth (choices).
+    watches (the journal), never changes after birth (choices), or saves work and may be forgotten.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = ()

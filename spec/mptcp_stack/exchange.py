@@ -357,6 +357,6 @@ def tell(way: str, outcome: Outcome) -> None:
     say(f"{way}: {outcome}")
     begun, ended = outcome.outage
     if begun:
-        say(f"  the first path died on the way{f' for {(ended - begun) / 1e6:.1f} s' if ended else ''}")
+        say(f"  the first path died on the way{f' for {(ended - begun) / 1_000_000:.1f} s' if ended else ''}")
     for line in describe_subflows(outcome.subflows):
         say(line)

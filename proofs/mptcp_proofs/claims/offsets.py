@@ -107,13 +107,13 @@ def whole_numbers_return(initial: Double, offset: Span) -> bool:
     return 0 <= number <= MASK_64 and compute_offset_64(initial, number) == offset
 
 
-def signed(number: Wide) -> bool:
+def signed(number: Span, wide: Wide) -> bool:
     """The signed residues are those residues, in their intervals."""
-    half, whole = compute_signed_32(number), compute_signed_64(number)
+    half, whole = compute_signed_32(number), compute_signed_64(wide)
     return (
         (half - number) & MASK_32 == 0
         and -HALF_32 <= half < HALF_32
-        and (whole - number) % (1 << 64) == 0
+        and (whole - wide) % (1 << 64) == 0
         and -HALF_64 <= whole < HALF_64
     )
 

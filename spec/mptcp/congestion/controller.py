@@ -37,9 +37,9 @@ class Window(Record):
         self.cwnd = compute_initial_window(mss)
         self.ssthresh = UNLIMITED  # [R5681-3.1-05]
         self.acked = 0  # growth that is earned and does not make a whole step yet; its controller knows
-        self.srtt: Micros = 0  # 0 until measured
-        self.rtt: Micros = 0  # the latest measured
-        self.min_rtt: Micros = 0  # the smallest of the last minutes
+        self.srtt = 0  # 0 until measured
+        self.rtt = 0  # the latest measured
+        self.min_rtt = 0  # the smallest of the last minutes
         self.rounds = 0  # round trips: what was sent last when one began is acknowledged when it ends
         self.prior_cwnd = 0  # both as they were before the last reduction, in case there was no loss
         self.prior_ssthresh = 0

@@ -37,7 +37,7 @@ def compute_cubic(elapsed: int, k: int, w_max: int, mss: int) -> int:
     return w_max + 4 * mss * distance * distance * distance // 10_000_000_000
 
 
-def compute_standard(origin: int, elapsed: Micros, rtt: Micros, mss: int) -> int:
+def compute_standard(origin: int, elapsed: int, rtt: int, mss: int) -> int:
     """W_est, octets: what standard TCP with the same decrease would have by now (RFC 8312 §4.2, eq. 4).
 
     Its steps of 3 (1 - beta) / (1 + beta) = 9/17 of a segment per round trip start from ``origin``, the
@@ -65,7 +65,7 @@ class Cubic(Controller):
         super().__init__(slow_start_segments)
         self.w_max = 0  # octets: where the curve flattens; cwnd before the last reduction
         self.w_last_max = 0  # the same one reduction earlier
-        self.epoch: Micros = -1  # when congestion avoidance began; -1: it did not
+        self.epoch = -1  # when congestion avoidance began; -1: it did not
         self.k = 0  # milliseconds from there to w_max
         self.origin = 0  # cwnd at the epoch, octets
         self.is_after_timeout = False  # the next curve begins at its flat point
@@ -79,7 +79,7 @@ class Cubic(Controller):
             return
         if self.epoch < 0:
             self.begin(window, now)
-        elapsed = now - self.epoch
+        elapsed: int = now - self.epoch
         standard = compute_standard(self.origin, elapsed, window.srtt, window.mss)
         here = compute_cubic(elapsed // MILLISECOND, self.k, self.w_max, window.mss)
         if here < standard:  # [R8312-4.2-01]

@@ -52,7 +52,7 @@ def take_syn_ack(control: Control, branch: Branch, options: tuple[Option, ...]) 
     if tcb.state is SubflowState.SYN_RECEIVED:
         control.snd_nxt = end  # a simultaneous open: it is in flight, in plain TCP
         return
-    taken = tcb.snd_una - 1
+    taken: int = tcb.snd_una - 1
     control.fast_refused = taken == 0
     tcb.snd_syn = taken  # [R8684-B.3-01]
     # [R8684-B.3-02] [R8684-B.3-03] [R7413-4.2.1-04] the rest was never sent, and is data like any other

@@ -118,7 +118,8 @@ def take_run(control: Control, branch: Branch, run: Run, arrival: Arrival, now: 
     if not is_allowed(branch.received, run):
         reset(control, branch, REASON_MPTCP, "mapping altered", now)  # [R8684-3.3.1-04] [R8684-3.6-12]
         return False
-    if run.ssn - branch.subflow.tcb.rcv_nxt > run.dsn - control.rcv_nxt >= 0:
+    ahead: int = run.ssn - branch.subflow.tcb.rcv_nxt
+    if ahead > run.dsn - control.rcv_nxt >= 0:
         # [R8684-3.3.4-05] a note and no more: so it is where data in between came by another subflow
         control.journal.note(now, control.name, "mapping ahead of its data")
     add(branch.received, run)

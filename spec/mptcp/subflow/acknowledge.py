@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mptcp.native import i64
 from mptcp.numbers import compute_offset_32
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
 from mptcp.subflow.discovery import take_arrival
@@ -19,24 +20,24 @@ from mptcp.wire.segment import ECE, FIN, SYN, Segment
 NO_RUN: Final = (0, 0)
 
 
-def is_acceptable_ack(ack: int, snd_una: int, snd_nxt: int, max_snd_wnd: int) -> bool:
+def is_acceptable_ack(ack: i64, snd_una: i64, snd_nxt: i64, max_snd_wnd: i64) -> bool:
     """RFC 5961 §5.2: not older than the largest window ago, not of what was never sent."""
     return snd_una - max_snd_wnd <= ack <= snd_nxt  # [R5961-5.2-01] [R9293-3.10.7.4-04]
 
 
-def is_window_update(seq: int, ack: int, snd_wl1: int, snd_wl2: int) -> bool:
+def is_window_update(seq: i64, ack: i64, snd_wl1: i64, snd_wl2: i64) -> bool:
     """RFC 9293 §3.10.7.4: only a segment that is not older than the last update changes the window."""
     return snd_wl1 < seq or (snd_wl1 == seq and snd_wl2 <= ack)
 
 
-def is_duplicate_report(left: int, right: int, ack: int, next_left: int, next_right: int) -> bool:
+def is_duplicate_report(left: i64, right: i64, ack: i64, next_left: i64, next_right: i64) -> bool:
     """Whether a first block tells of what came twice: acknowledged, or inside of the second [R2883-4-05]."""
     return right <= ack or (next_left <= left and right <= next_right)
 
 
 def take_ack(
-    tcb: Control, segment: Segment, seq: int, ack: int, window: int, is_signal: bool, now: Micros
-) -> int:
+    tcb: Control, segment: Segment, seq: i64, ack: i64, window: i64, is_signal: bool, now: Micros
+) -> i64:
     """An acceptable acknowledgment in a synchronized state; octets newly acknowledged.
 
     ``seq``, ``ack`` are offsets, ``window`` is SEG.WND scaled, in octets.
@@ -74,7 +75,7 @@ def take_ack(
     return max(ack - una, 0)
 
 
-def take_echo(tcb: Control, una: int, now: Micros) -> None:
+def take_echo(tcb: Control, una: i64, now: Micros) -> None:
     """The peer got marked text: as if it had been lost, once in a window [R3168-6.1.2-02] [R3168-6.1.2-03].
 
     A loss in the same window counts as well; SND.UNA was ``una`` before this ACK.
@@ -85,7 +86,7 @@ def take_echo(tcb: Control, una: int, now: Micros) -> None:
         tcb.ecn.note_reduction(tcb.snd_nxt)
 
 
-def find_echo(tcb: Control, segment: Segment) -> int:
+def find_echo(tcb: Control, segment: Segment) -> i64:
     """The segment's TSecr, or NO_ECHO."""
     if tcb.timestamps:
         for option in segment.options:
@@ -94,7 +95,7 @@ def find_echo(tcb: Control, segment: Segment) -> int:
     return NO_ECHO
 
 
-def advance(tcb: Control, ack: int, echo: int, now: Micros) -> None:
+def advance(tcb: Control, ack: i64, echo: i64, now: Micros) -> None:
     """SND.UNA moves to ``ack``: release, measure, restart the timer, and see whether the FIN is covered."""
     is_syn = tcb.snd_una == 0
     tcb.snd_una = ack
@@ -118,7 +119,7 @@ def advance(tcb: Control, ack: int, echo: int, now: Micros) -> None:
         take_ack_of_fin(tcb, now)
 
 
-def release(tcb: Control, ack: int, echo: int, now: Micros) -> None:
+def release(tcb: Control, ack: i64, echo: i64, now: Micros) -> None:
     """Take what is acknowledged off the scoreboard; one round trip is measured in each round.
 
     Of what was sent twice nobody knows which copy came [R6298-3-01] [R9293-3.8.1-01]: an ACK that covers
@@ -143,7 +144,7 @@ def release(tcb: Control, ack: int, echo: int, now: Micros) -> None:
         tcb.timed_offset = tcb.snd_nxt
 
 
-def take_blocks(tcb: Control, option: Sack, ack: int, echo: int, now: Micros) -> bool:
+def take_blocks(tcb: Control, option: Sack, ack: i64, echo: i64, now: Micros) -> bool:
     """Note what arrived out of order; whether the first block reports a duplicate.
 
     Nothing is freed by it [R6675-4-01] [R2018-8-01]. A block of what was never sent says nothing, nor does
@@ -169,7 +170,7 @@ def take_blocks(tcb: Control, option: Sack, ack: int, echo: int, now: Micros) ->
     return has_report
 
 
-def take_block(tcb: Control, left: int, right: int, echo: int, now: Micros) -> None:
+def take_block(tcb: Control, left: i64, right: i64, echo: i64, now: Micros) -> None:
     """The octets ``left`` … ``right`` are out, and arrived."""
     for one in tcb.board.sack(left, right):
         deliver(tcb, one, echo, now)
@@ -184,7 +185,7 @@ def take_ack_of_fin(tcb: Control, now: Micros) -> None:
         move(tcb, Signal.ACK_OF_FIN, now)
 
 
-def update_window(tcb: Control, seq: int, ack: int, window: int, now: Micros) -> None:
+def update_window(tcb: Control, seq: i64, ack: i64, window: i64, now: Micros) -> None:
     """SND.WND becomes ``window`` octets, which may be less than before [R9293-3.8.6-01]."""
     if window > tcb.snd_wnd and tcb.probing and tcb.snd_una < tcb.snd_nxt:
         # the probe met a closed window and was thrown away: it is ordinary lost text now

@@ -7,7 +7,7 @@ down with each transmit: the two levels are separate (RFC 8684 §3.3.1 [R8684-3.
 from enum import Enum
 from typing import Final, final
 
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 from mptcp.values import Text, Value
 from mptcp.wire.options import Option
 
@@ -39,11 +39,11 @@ class Arrival(Value):
         verdict: Verdict,
         clause: str = "",
         text: tuple[Text, ...] = (),
-        acknowledged: int = 0,
-        window: int = 0,
+        acknowledged: i64 = 0,
+        window: i64 = 0,
         options: tuple[Option, ...] = (),
-        seq: int = 0,
-        length: int = 0,
+        seq: i64 = 0,
+        length: i64 = 0,
     ) -> None:
         self.verdict: Final = verdict
         self.clause: Final = clause
@@ -66,7 +66,7 @@ class Layout(Value):
     __match_args__ = ("tsval", "tsecr", "added", "options", "length")
 
     def __init__(
-        self, tsval: int, tsecr: int, added: tuple[Option, ...], options: tuple[Option, ...], length: int
+        self, tsval: i64, tsecr: i64, added: tuple[Option, ...], options: tuple[Option, ...], length: i64
     ) -> None:
         self.tsval: Final = tsval
         self.tsecr: Final = tsecr
@@ -97,7 +97,7 @@ class Plan(Value):
 
     __match_args__ = ("kind", "start")
 
-    def __init__(self, kind: Kind, start: int) -> None:
+    def __init__(self, kind: Kind, start: i64) -> None:
         self.kind: Final = kind
         self.start: Final = start
 
@@ -112,7 +112,7 @@ class Terms(Value):
 
     __match_args__ = ("window", "options", "limit")
 
-    def __init__(self, window: int, options: tuple[Option, ...], limit: int) -> None:
+    def __init__(self, window: i64, options: tuple[Option, ...], limit: i64) -> None:
         self.window: Final = window
         self.options: Final = options
         self.limit: Final = limit

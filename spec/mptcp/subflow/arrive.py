@@ -1,5 +1,6 @@
 """SEGMENT ARRIVES (RFC 9293 §3.10.7), check by check in the RFC's order."""
 
+from mptcp.native import i64
 from mptcp.numbers import add, compute_offset_32, compute_signed_32
 from mptcp.parameters import CHALLENGE_ACK_INTERVAL, CRUMB
 from mptcp.subflow.acknowledge import is_acceptable_ack, take_ack
@@ -20,7 +21,7 @@ def dropped(clause: str) -> Arrival:
     return Arrival(Verdict.DROPPED, clause)
 
 
-def is_acceptable(seq: int, length: int, rcv_nxt: int, rcv_wnd: int) -> bool:
+def is_acceptable(seq: i64, length: i64, rcv_nxt: i64, rcv_wnd: i64) -> bool:
     """The four rows of RFC 9293 §3.10.7.4, first check; offsets, and SEG.LEN in octets. [R9293-3.4-04]"""
     if length == 0 and rcv_wnd == 0:
         return seq == rcv_nxt
@@ -31,7 +32,7 @@ def is_acceptable(seq: int, length: int, rcv_nxt: int, rcv_wnd: int) -> bool:
     return rcv_nxt <= seq < rcv_nxt + rcv_wnd or rcv_nxt <= seq + length - 1 < rcv_nxt + rcv_wnd
 
 
-def compute_length(segment: Segment) -> int:
+def compute_length(segment: Segment) -> i64:
     """SEG.LEN: text, and one each for SYN and FIN (RFC 9293 §3.4 [R9293-3.4-06])."""
     return segment.text_length + (1 if segment.flags & SYN else 0) + (1 if segment.flags & FIN else 0)
 
@@ -119,7 +120,7 @@ def arrive_syn_sent(tcb: Control, segment: Segment, now: Micros) -> Arrival:
     )
 
 
-def take_ack_of_syn(tcb: Control, ack: int, now: Micros) -> None:
+def take_ack_of_syn(tcb: Control, ack: i64, now: Micros) -> None:
     """SND.UNA passes our SYN, and what went with it; what did not arrive was never sent."""
     last = tcb.snd_nxt if tcb.state is State.SYN_SENT else ack
     while tcb.board.take(last) is not None:
@@ -193,12 +194,12 @@ def check_timestamps(
     return None
 
 
-def is_older(value: int, ts_recent: int) -> bool:
+def is_older(value: i64, ts_recent: i64) -> bool:
     """Whether timestamp ``value`` is older than TS.Recent, 32 bits each (RFC 7323 §5.2)."""
     return compute_signed_32(value - ts_recent) < 0
 
 
-def take_timestamps(tcb: Control, timestamps: Timestamps | None, seq: int) -> Arrival | None:
+def take_timestamps(tcb: Control, timestamps: Timestamps | None, seq: i64) -> Arrival | None:
     """TS.Recent follows an acceptable segment that covers the last ACK we sent [R7323-4.3-01]."""
     if timestamps is not None and seq <= tcb.last_ack_sent and not is_older(timestamps.value, tcb.ts_recent):
         tcb.ts_recent = timestamps.value
@@ -206,7 +207,7 @@ def take_timestamps(tcb: Control, timestamps: Timestamps | None, seq: int) -> Ar
 
 
 def check_sequence(
-    tcb: Control, segment: Segment, seq: int, ack: int, window: int, now: Micros
+    tcb: Control, segment: Segment, seq: i64, ack: i64, window: i64, now: Micros
 ) -> Arrival | None:
     """First: is any of it in the window?"""
     rcv_wnd = tcb.rcv_edge - tcb.rcv_nxt
@@ -232,7 +233,7 @@ def check_sequence(
     return dropped("R9293-3.10.7.4")
 
 
-def take_probe(tcb: Control, segment: Segment, seq: int, ack: int, window: int, now: Micros) -> Arrival:
+def take_probe(tcb: Control, segment: Segment, seq: i64, ack: i64, window: i64, now: Micros) -> Arrival:
     """A probe of our closed window: its ACK and its URG count, its text does not [R9293-3.4-01]."""
     if tcb.state is State.SYN_RECEIVED or not is_acceptable_ack(
         ack, tcb.snd_una, tcb.snd_nxt, tcb.max_snd_wnd
@@ -245,7 +246,7 @@ def take_probe(tcb: Control, segment: Segment, seq: int, ack: int, window: int, 
     return Arrival(Verdict.ACCEPTED, "", (), acked, window, segment.options)
 
 
-def check_reset(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+def check_reset(tcb: Control, segment: Segment, seq: i64, now: Micros) -> Arrival | None:
     """Second: RST, only with the very number that is expected (RFC 5961 §3.2)."""
     if not segment.flags & RST:
         return None
@@ -264,7 +265,7 @@ def check_reset(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arriva
     return Arrival(Verdict.RESET, "R5961-3.2-01", options=segment.options)
 
 
-def check_syn(tcb: Control, segment: Segment, seq: int, now: Micros) -> Arrival | None:
+def check_syn(tcb: Control, segment: Segment, seq: i64, now: Micros) -> Arrival | None:
     """Fourth: SYN has no place here; whoever sent it learns what we think (RFC 5961 §4.2).
 
     One that opens a connection anew from TIME-WAIT does not come here: see reopen.py.
@@ -289,7 +290,7 @@ def challenge(tcb: Control, reason: str, now: Micros) -> None:
         tcb.ack_now = True
 
 
-def check_acknowledgment(tcb: Control, segment: Segment, ack: int, now: Micros) -> Arrival | None:
+def check_acknowledgment(tcb: Control, segment: Segment, ack: i64, now: Micros) -> Arrival | None:
     """Fifth: it has an ACK, and of something that may be one."""
     if not segment.flags & ACK:
         return dropped("R9293-3.10.7.4")
@@ -303,8 +304,8 @@ def check_acknowledgment(tcb: Control, segment: Segment, ack: int, now: Micros) 
 
 
 def take_acknowledgment(
-    tcb: Control, segment: Segment, seq: int, ack: int, window: int, is_signal: bool, now: Micros
-) -> int:
+    tcb: Control, segment: Segment, seq: i64, ack: i64, window: i64, is_signal: bool, now: Micros
+) -> i64:
     """Fifth, in the states that it concerns; octets newly acknowledged."""
     if tcb.state is not State.SYN_RECEIVED:
         return take_ack(tcb, segment, seq, ack, window, is_signal, now)
@@ -321,13 +322,13 @@ def take_acknowledgment(
 # -- sixth, seventh and eighth: URG, text and FIN ---------------------------------------------
 
 
-def take_urgent(tcb: Control, segment: Segment, seq: int) -> None:
+def take_urgent(tcb: Control, segment: Segment, seq: i64) -> None:
     """Sixth: RCV.UP moves on to just behind the urgent text [R9293-3.8.5-05] [R9293-3.8.5-02]."""
     if tcb.state in MAY_RECEIVE_TEXT:
         tcb.rcv_up = max(tcb.rcv_up, seq + segment.urgent)
 
 
-def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Text, ...]:
+def take_text(tcb: Control, segment: Segment, seq: i64, now: Micros) -> tuple[Text, ...]:
     """Seventh: what is in the window is kept; what is in order now goes up.
 
     Urgent text is text, and has its place. [R8684-3.3.1-15]
@@ -339,7 +340,7 @@ def take_text(tcb: Control, segment: Segment, seq: int, now: Micros) -> tuple[Te
     return keep_text(tcb, segment, seq + (1 if segment.flags & SYN else 0), now)
 
 
-def keep_text(tcb: Control, segment: Segment, start: int, now: Micros) -> tuple[Text, ...]:
+def keep_text(tcb: Control, segment: Segment, start: i64, now: Micros) -> tuple[Text, ...]:
     """The text of ``segment``, which begins at offset ``start``."""
     offset = start
     taken = 0
@@ -382,7 +383,7 @@ def keep_text(tcb: Control, segment: Segment, start: int, now: Micros) -> tuple[
     return ready
 
 
-def wait_for_ack(tcb: Control, taken: int, now: Micros) -> None:
+def wait_for_ack(tcb: Control, taken: i64, now: Micros) -> None:
     """Acknowledge every second full-sized segment at once, the others soon (RFC 9293 §3.8.6.3).
 
     [R5681-4.2-01]
@@ -396,7 +397,7 @@ def wait_for_ack(tcb: Control, taken: int, now: Micros) -> None:
         tcb.ack_at = now + tcb.choices.delayed_ack  # [R9293-3.8.6.3-02]
 
 
-def take_fin(tcb: Control, segment: Segment, seq: int, now: Micros) -> None:
+def take_fin(tcb: Control, segment: Segment, seq: i64, now: Micros) -> None:
     """Eighth: the FIN counts once everything before it has come."""
     if segment.flags & FIN and tcb.rcv_fin == NO_OFFSET and tcb.state in MAY_RECEIVE_TEXT:
         offset = seq + compute_length(segment) - 1

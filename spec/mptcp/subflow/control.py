@@ -10,6 +10,7 @@ from mptcp.choices import Choices
 from mptcp.congestion.controller import Controller, Window
 from mptcp.intervals import Intervals
 from mptcp.journal import Journal
+from mptcp.native import i64
 from mptcp.parameters import DEFAULT_MSS_IPV4, INITIAL_RTO
 from mptcp.queue import Queue
 from mptcp.subflow.arrival import Layout
@@ -159,75 +160,75 @@ class Control(Record):
         self.trouble = ""  # what the user may want to know, and no reason to end yet
         self.error = ""  # why it ended, when not by FINs: refused, reset, timed out
 
-        self.iss = iss  # initial send sequence number, 32 bits
-        self.snd_una = 0  # oldest unacknowledged on this subflow [R8684-C.2.1-01]
-        self.snd_nxt = 0  # next to be sent for the first time
+        self.iss: i64 = iss  # initial send sequence number, 32 bits
+        self.snd_una: i64 = 0  # oldest unacknowledged on this subflow [R8684-C.2.1-01]
+        self.snd_nxt: i64 = 0  # next to be sent for the first time
         # this subflow's send window, octets, scaled [R8684-3.3.5-03] [R8684-C.2.2-02] [R9293-3.1-02]
-        self.snd_wnd = 0
-        self.snd_wl1 = 0  # our rcv_nxt-side offset of the segment that last updated the window
-        self.snd_wl2 = 0  # its acknowledgment
-        self.max_snd_wnd = 0  # the largest window ever announced
-        self.snd_shift = 0  # Snd.Wind.Shift of RFC 7323 §2.3
-        self.snd_mss = mss  # the largest text we may send, before options: RFC 9293 §3.7.1
+        self.snd_wnd: i64 = 0
+        self.snd_wl1: i64 = 0  # our rcv_nxt-side offset of the segment that last updated the window
+        self.snd_wl2: i64 = 0  # its acknowledgment
+        self.max_snd_wnd: i64 = 0  # the largest window ever announced
+        self.snd_shift: i64 = 0  # Snd.Wind.Shift of RFC 7323 §2.3
+        self.snd_mss: i64 = mss  # the largest text we may send, before options: RFC 9293 §3.7.1
         self.path = PathMtu(len(remote) == 4, mss)
         self.snd_queue = Queue(1)  # text not yet acknowledged, sent or not
-        self.snd_fin = NO_OFFSET  # offset of our FIN once CLOSE was called
-        self.snd_up = 0  # offset behind the last urgent octet
+        self.snd_fin: i64 = NO_OFFSET  # offset of our FIN once CLOSE was called
+        self.snd_up: i64 = 0  # offset behind the last urgent octet
 
-        self.irs = 0  # initial receive sequence number, 32 bits
-        self.rcv_nxt = 0  # next expected; each subflow has its own [R8684-3.3.4-07]
-        self.rcv_edge = 0  # right edge of the window we announced: never retreats
-        self.rcv_shift = 0  # Rcv.Wind.Shift of RFC 7323 §2.3
+        self.irs: i64 = 0  # initial receive sequence number, 32 bits
+        self.rcv_nxt: i64 = 0  # next expected; each subflow has its own [R8684-3.3.4-07]
+        self.rcv_edge: i64 = 0  # right edge of the window we announced: never retreats
+        self.rcv_shift: i64 = 0  # Rcv.Wind.Shift of RFC 7323 §2.3
         self.scaling = False  # windows are scaled, or will be if the peer agrees
         self.rcv_queue = Intervals(1)  # text that came, with holes
-        self.rcv_fin = NO_OFFSET  # offset of the peer's FIN once seen
-        self.rcv_up = 0  # offset behind the last octet that the peer called urgent
+        self.rcv_fin: i64 = NO_OFFSET  # offset of the peer's FIN once seen
+        self.rcv_up: i64 = 0  # offset behind the last octet that the peer called urgent
         self.takes_syn_text = False  # text may come with the peer's SYN: RFC 7413
-        self.rcv_syn = 0  # octets that did; no SSN counts them [R8684-B.3-01]
-        self.snd_syn = 0  # octets of ours that went with the SYN and were taken
+        self.rcv_syn: i64 = 0  # octets that did; no SSN counts them [R8684-B.3-01]
+        self.snd_syn: i64 = 0  # octets of ours that went with the SYN and were taken
         self.heard_at: Micros = 0  # when an acceptable segment came last
 
         self.nagle = choices.nagle  # [R9293-3.7.4-01]
         self.keep_alive = choices.keep_alive
         self.asked_at: Micros = 0  # when a keep-alive left last
-        self.questions = 0  # keep-alives without answer
+        self.questions: i64 = 0  # keep-alives without answer
         self.alive_at: Micros = NEVER  # when to look whether the peer has been silent
 
         self.sack = False  # agreed on both SYNs: RFC 2018 §2
         self.blocks: Blocks | None = None  # what is held out of order, if anything is
         self.ack_now = False  # an acknowledgment leaves with the next transmit
         self.ack_alone = False  # it goes before any text, so that it counts as a duplicate
-        self.ack_waiting = 0  # octets received and not acknowledged
-        self.rcv_mss = DEFAULT_MSS_IPV4  # octets: the longest text of a segment that came, at least this
-        self.last_ack_sent = 0  # Last.ACK.sent of RFC 7323 §4.3
+        self.ack_waiting: i64 = 0  # octets received and not acknowledged
+        self.rcv_mss: i64 = DEFAULT_MSS_IPV4  # octets: the longest text of a segment that came, at least this
+        self.last_ack_sent: i64 = 0  # Last.ACK.sent of RFC 7323 §4.3
         self.challenge_at: Micros = 0  # when the next challenge ACK may leave: RFC 5961 §7
 
         self.ecn = Ecn()
 
         self.timestamps = False  # agreed on both SYNs: Snd.TS.OK of RFC 7323 §3.2
-        self.ts_offset = 0  # added to our clock: RFC 7323 §5.4
-        self.ts_recent = 0  # TS.Recent, 32 bits
+        self.ts_offset: i64 = 0  # added to our clock: RFC 7323 §5.4
+        self.ts_recent: i64 = 0  # TS.Recent, 32 bits
 
         self.srtt: Micros = 0  # 0 until the first sample
         self.rttvar: Micros = 0
         self.rto: Micros = INITIAL_RTO
-        self.timed_offset = NO_OFFSET  # the round trip ends when more than this is acknowledged
+        self.timed_offset: i64 = NO_OFFSET  # the round trip ends when more than this is acknowledged
         self.timed_at: Micros = 0  # when the SYN left
-        self.round_end = 0  # SND.NXT when the present round trip began
-        self.retries = 0  # expiries of the timer since anything was acknowledged
+        self.round_end: i64 = 0  # SND.NXT when the present round trip began
+        self.retries: i64 = 0  # expiries of the timer since anything was acknowledged
         self.syn_lost = False  # [R5681-3.1-04], [R6298-5-04]
         self.syn_now = True  # our SYN leaves with the next transmit
         self.board = Scoreboard()  # what is out
         self.rack = Rack()
         self.phase = Phase.OPEN
         self.episode: Episode | None = None  # the latest recovery, until it cannot be a mistake any more
-        self.forced = NO_OFFSET  # one segment from here goes again, whatever cwnd says
-        self.extra = 0  # octets of new text that may leave though cwnd is in use
-        self.duplicates = 0  # duplicate acknowledgments in a row
-        self.recover = NO_OFFSET  # highest octet sent when recovery began; RFC 6582 §3.2 [R6582-3.2-01]
-        self.full_until = 0  # cwnd was in use when this was the next to be sent
-        self.unanswered = 0  # expiries of that timer or the probes' since the peer last said anything
-        self.probes = 0  # window probes sent since the window closed
+        self.forced: i64 = NO_OFFSET  # one segment from here goes again, whatever cwnd says
+        self.extra: i64 = 0  # octets of new text that may leave though cwnd is in use
+        self.duplicates: i64 = 0  # duplicate acknowledgments in a row
+        self.recover: i64 = NO_OFFSET  # highest octet sent when recovery began; RFC 6582 §3.2 [R6582-3.2-01]
+        self.full_until: i64 = 0  # cwnd was in use when this was the next to be sent
+        self.unanswered: i64 = 0  # expiries of that timer or the probes' since the peer last said anything
+        self.probes: i64 = 0  # window probes sent since the window closed
         self.last_sent_at: Micros = 0
         self.window = Window(mss)
         self.controller = controller
@@ -247,11 +248,11 @@ class Control(Record):
 
         self.layout: Layout | None = None  # of the last segment without SACK blocks
 
-        self.segments_sent = 0
-        self.segments_received = 0
-        self.octets_sent = 0
-        self.octets_received = 0
-        self.octets_retransmitted = 0
+        self.segments_sent: i64 = 0
+        self.segments_received: i64 = 0
+        self.octets_sent: i64 = 0
+        self.octets_received: i64 = 0
+        self.octets_retransmitted: i64 = 0
 
         self.choices = choices
         self.journal = journal

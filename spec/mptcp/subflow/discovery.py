@@ -4,6 +4,7 @@ A router is believed about what is in flight and no shorter than what has arrive
 probe is no congestion; what was too long goes again at once, in shorter segments.
 """
 
+from mptcp.native import i64
 from mptcp.numbers import compute_offset_32
 from mptcp.parameters import BLACK_HOLE_TIMEOUTS, PATH_MTU_LIFETIME, TOO_BIG_TIMEOUTS
 from mptcp.subflow.control import NEVER, Control
@@ -14,7 +15,7 @@ from mptcp.subflow.unreachable import is_plausible
 from mptcp.values import Micros
 
 
-def set_size(tcb: Control, size: int, why: str, now: Micros) -> None:
+def set_size(tcb: Control, size: i64, why: str, now: Micros) -> None:
     """Packets are up to ``size`` octets from now on; SND.MSS follows [R1191-6.4-01] [R8201-5.4-01].
 
     [R9293-3.7.3-01] cwnd counts octets and stays [R4821-4-02], but for room for one segment.
@@ -31,7 +32,7 @@ def set_size(tcb: Control, size: int, why: str, now: Micros) -> None:
 # -- what a router says -------------------------------------------------------------------------
 
 
-def arrive(tcb: Control, mtu: int, sequence: int, now: Micros) -> None:
+def arrive(tcb: Control, mtu: i64, sequence: i64, now: Micros) -> None:
     """ICMP "too big": a segment of ours from ``sequence`` did not fit a link of ``mtu`` octets (0: not said).
 
     [R8201-4-07] [R8899-3-02] It must be in flight [R5927-4.1-01], and longer than the link takes
@@ -60,7 +61,7 @@ def arrive(tcb: Control, mtu: int, sequence: int, now: Micros) -> None:
         path.claimed_at = offset
 
 
-def believe(tcb: Control, size: int, now: Micros) -> None:
+def believe(tcb: Control, size: i64, now: Micros) -> None:
     """The router is right [R1191-3-01] [R8201-4-02]: shorter packets, for a while.
 
     At once, and nobody has to say it twice [R1191-3-02] [R1191-3-03] [R8201-4-03] [R8201-4-04].
@@ -76,7 +77,7 @@ def believe(tcb: Control, size: int, now: Micros) -> None:
     resend(tcb, shrink, now)
 
 
-def resend(tcb: Control, shrink: int, now: Micros) -> None:
+def resend(tcb: Control, shrink: i64, now: Micros) -> None:
     """What is out and was longer than packets may be now is lost: it goes again at once.
 
     [R1191-6.4-02] [R8201-5.4-02] Nobody's congestion lost it: cwnd and ssthresh stay.
@@ -85,7 +86,7 @@ def resend(tcb: Control, shrink: int, now: Micros) -> None:
         start_retransmission(tcb, now)
 
 
-def lose_probe(tcb: Control, claimed: int, now: Micros) -> None:
+def lose_probe(tcb: Control, claimed: i64, now: Micros) -> None:
     """A router tells how far short of the probe the path is [R4821-7.6.2-03] [R8899-4.6.2-01]."""
     path = tcb.path
     path.high = claimed
@@ -133,7 +134,7 @@ def compute_headway(tcb: Control) -> Micros:
     return tcb.srtt * max(tcb.window.cwnd // tcb.window.mss, 1)
 
 
-def take_lost_probe(tcb: Control, start: int, now: Micros) -> bool:
+def take_lost_probe(tcb: Control, start: i64, now: Micros) -> bool:
     """Whether what is lost from ``start`` on is a probe, and nothing but a probe: no congestion then.
 
     [R4821-4-01] [R8899-3-03] With other losses beside it nobody knows [R4821-7.6.4-01].
@@ -172,7 +173,7 @@ def take_arrival(tcb: Control, now: Micros) -> None:
         path.start_search(now)
 
 
-def compute_probe_room(tcb: Control, waiting: int, usable: int, overhead: int) -> int:
+def compute_probe_room(tcb: Control, waiting: i64, usable: i64, overhead: i64) -> i64:
     """Octets of the ``waiting`` for a probe that is due; 0: it waits for room; -1: it cannot leave now.
 
     ``usable`` is what may leave now, ``overhead`` all option octets. Enough must follow for a loss to be
@@ -187,7 +188,7 @@ def compute_probe_room(tcb: Control, waiting: int, usable: int, overhead: int) -
     return 0 if tcb.snd_una < tcb.snd_nxt else -1
 
 
-def compute_size(tcb: Control, start: int, stop: int, size: int) -> int:
+def compute_size(tcb: Control, start: i64, stop: i64, size: i64) -> i64:
     """Text octets of the new segment at ``start``, ``size`` unless it is a probe; notes what is tested.
 
     ``stop`` is where its text must end at the latest.

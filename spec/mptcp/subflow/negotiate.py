@@ -1,6 +1,7 @@
 """What two SYNs agree on: segment size (RFC 9293 §3.7.1), window scale, timestamps (RFC 7323), SACK."""
 
 from mptcp.congestion.controller import Window
+from mptcp.native import i64
 from mptcp.numbers import MASK_32
 from mptcp.parameters import (
     DEFAULT_MSS_IPV4,
@@ -38,7 +39,7 @@ def compute_window_shift(buffer: int) -> int:
     return shift
 
 
-def compute_timestamp(tcb: Control, now: Micros) -> int:
+def compute_timestamp(tcb: Control, now: Micros) -> i64:
     """TSval: our timestamp clock at ``now``, 32 bits (RFC 7323 §4.1, §5.4)."""
     return (now // TIMESTAMP_TICK + tcb.ts_offset) & MASK_32
 

@@ -8,6 +8,7 @@ before find out whether it may be more (RFC 4821 §3).
 from enum import Enum
 from typing import Final
 
+from mptcp.native import i64
 from mptcp.parameters import (
     BASE_PATH_MTU,
     IPV4_HEADER,
@@ -112,23 +113,23 @@ class PathMtu(Record):
 
     def __init__(self, is_ipv4: bool, mss: int) -> None:
         self.search = Search.COMPLETE
-        self.header = TCP_HEADER + (IPV4_HEADER if is_ipv4 else IPV6_HEADER)  # before text and options
-        self.bound = mss + self.header  # the longest that both ends take
-        self.base = BASE_PATH_MTU
-        self.floor = SMALLEST_PATH_MTU_IPV4 if is_ipv4 else SMALLEST_PATH_MTU_IPV6
-        self.size = self.bound  # the longest we send: PLPMTU of RFC 8899, eff_pmtu of RFC 4821
-        self.high = self.bound  # more than this does not arrive: search_high of RFC 4821 §7.1
-        self.hint = 0  # a size that is likely to arrive; 0: none
-        self.arrived = 0  # the longest known to have arrived: maxsizeacked of RFC 5927 §7.2
+        self.header: i64 = TCP_HEADER + (IPV4_HEADER if is_ipv4 else IPV6_HEADER)  # before text and options
+        self.bound: i64 = mss + self.header  # the longest that both ends take
+        self.base: i64 = BASE_PATH_MTU
+        self.floor: i64 = SMALLEST_PATH_MTU_IPV4 if is_ipv4 else SMALLEST_PATH_MTU_IPV6
+        self.size: i64 = self.bound  # the longest we send: PLPMTU of RFC 8899, eff_pmtu of RFC 4821
+        self.high: i64 = self.bound  # more than this does not arrive: search_high of RFC 4821 §7.1
+        self.hint: i64 = 0  # a size that is likely to arrive; 0: none
+        self.arrived: i64 = 0  # the longest known to have arrived: maxsizeacked of RFC 5927 §7.2
         self.look_at: Micros = NEVER  # when to think of the next probe
-        self.probe_size = 0  # a probe of this size leaves as soon as it can; 0: none
-        self.failures = 0  # probes of this size that were lost
-        self.tested = 0  # the size of a packet on its way whose arrival matters
-        self.test_start = NEVER  # where its text begins and ends; NEVER if there is none
-        self.test_end = NEVER
+        self.probe_size: i64 = 0  # a probe of this size leaves as soon as it can; 0: none
+        self.failures: i64 = 0  # probes of this size that were lost
+        self.tested: i64 = 0  # the size of a packet on its way whose arrival matters
+        self.test_start: i64 = NEVER  # where its text begins and ends; NEVER if there is none
+        self.test_end: i64 = NEVER
         self.is_probe = False  # it is longer than ``size``
-        self.claimed = 0  # what a router said that nobody believes yet; 0: nothing
-        self.claimed_at = 0  # the offset that it quoted
+        self.claimed: i64 = 0  # what a router said that nobody believes yet; 0: nothing
+        self.claimed_at: i64 = 0  # the offset that it quoted
 
     def birth(self) -> tuple[object, ...]:
         """See ``Record``."""

@@ -5,6 +5,7 @@ A segment is lost if one that was sent later has arrived, and it has not althoug
 
 from typing import Final
 
+from mptcp.native import i64
 from mptcp.numbers import compute_signed_32
 from mptcp.parameters import (
     DUPLICATE_ACK_THRESHOLD,
@@ -26,12 +27,12 @@ NO_ECHO: Final = -1  # in place of a TSecr, where timestamps are not in use
 # -- what is known of a segment that arrived ----------------------------------------------------
 
 
-def is_sent_after(t1: Micros, seq1: int, t2: Micros, seq2: int) -> bool:
+def is_sent_after(t1: Micros, seq1: i64, t2: Micros, seq2: i64) -> bool:
     """RACK_sent_after: by time, then by number (RFC 8985 §6.2, step 2)."""
     return t1 > t2 or (t1 == t2 and seq1 > seq2)
 
 
-def deliver(tcb: Control, one: Sent, echo: int, now: Micros) -> None:
+def deliver(tcb: Control, one: Sent, echo: i64, now: Micros) -> None:
     """A record arrived, as an acknowledgment says now: steps 1 to 3 of RFC 8985 §6.2.
 
     ``echo`` is its TSecr, or NO_ECHO.
@@ -95,7 +96,7 @@ def note_recovery(tcb: Control) -> None:
 # -- what is lost -------------------------------------------------------------------------------
 
 
-def compute_reo_wnd(mult: int, min_rtt: Micros, srtt: Micros, is_sure: bool) -> Micros:
+def compute_reo_wnd(mult: i64, min_rtt: Micros, srtt: Micros, is_sure: bool) -> Micros:
     """How late a segment may be, µs (RFC 8985 §6.2, step 4); ``is_sure``: nothing was ever reordered and
     enough has overtaken it.
 
@@ -133,7 +134,7 @@ def detect(tcb: Control, now: Micros) -> None:
         tcb.reorder_at = max(rack.xmit_ts - latest, 1) + now
 
 
-def detect_first(board: Scoreboard, xmit_ts: Micros, end_seq: int, latest: Micros) -> bool:
+def detect_first(board: Scoreboard, xmit_ts: Micros, end_seq: i64, latest: Micros) -> bool:
     """Among what was sent once: lost is what left at ``latest`` or before. Whether some wait to be."""
     while board.cursor < len(board.sent):
         one = board.sent[board.cursor]
@@ -147,7 +148,7 @@ def detect_first(board: Scoreboard, xmit_ts: Micros, end_seq: int, latest: Micro
     return False
 
 
-def detect_again(board: Scoreboard, xmit_ts: Micros, end_seq: int, latest: Micros) -> bool:
+def detect_again(board: Scoreboard, xmit_ts: Micros, end_seq: i64, latest: Micros) -> bool:
     """The same among what was sent more than once."""
     gone = 0
     is_pending = False
@@ -180,7 +181,7 @@ def count(tcb: Control) -> None:
         board.cursor += 1
 
 
-def find_boundary(board: Scoreboard, octets: int) -> int:
+def find_boundary(board: Scoreboard, octets: i64) -> i64:
     """The index before which all is lost that has not arrived [R6675-5-02].
 
     More than ``octets``, or three islands, have arrived behind it. From the top down: what is looked at are
@@ -245,7 +246,7 @@ def start_probe_timer(tcb: Control, now: Micros) -> None:
     tcb.pto_at = min(now + pto, tcb.rto_at)
 
 
-def take_ack_of_probe(tcb: Control, ack: int, has_duplicate: bool, is_bare_duplicate: bool) -> bool:
+def take_ack_of_probe(tcb: Control, ack: i64, has_duplicate: bool, is_bare_duplicate: bool) -> bool:
     """RFC 8985 §7.4.2; whether the probe repaired a loss that nobody saw otherwise.
 
     ``has_duplicate``: the peer reports one; ``is_bare_duplicate``: a duplicate ACK without blocks.
@@ -268,7 +269,7 @@ def may_probe(tcb: Control) -> bool:
     return tcb.rack.tlp_end_seq < 0 and tcb.rack.is_measured
 
 
-def find_probe(tcb: Control) -> int:
+def find_probe(tcb: Control) -> i64:
     """Where the last segment begins that is out and has not arrived [R8985-7.3-02]."""
     board = tcb.board
     for index in range(len(board.sent) - 1, board.first - 1, -1):

@@ -4,6 +4,7 @@ With SACK the scoreboard says what is lost, and proportional rate reduction what
 duplicates are counted, and NewReno recovers.
 """
 
+from mptcp.native import i64
 from mptcp.parameters import DUPLICATE_ACK_THRESHOLD
 from mptcp.subflow import rack, spurious
 from mptcp.subflow.control import NEVER, NO_OFFSET, Control
@@ -24,7 +25,7 @@ def turn(tcb: Control, news: News, now: Micros) -> None:
     tcb.pto_at = NEVER
 
 
-def is_duplicate(tcb: Control, ack: int, length: int, window: int) -> bool:
+def is_duplicate(tcb: Control, ack: i64, length: i64, window: i64) -> bool:
     """A duplicate acknowledgment: RFC 5681 §2, (a) to (e); ``length`` counts text, SYN and FIN.
 
     Text must be outstanding: nothing follows a FIN that could make the peer say the same thing again.
@@ -33,7 +34,7 @@ def is_duplicate(tcb: Control, ack: int, length: int, window: int) -> bool:
     return ack == tcb.snd_una and has_text and length == 0 and window == tcb.snd_wnd
 
 
-def respond(tcb: Control, una: int, newly: int, is_dup: bool, echo: int, now: Micros) -> None:
+def respond(tcb: Control, una: i64, newly: i64, is_dup: bool, echo: i64, now: Micros) -> None:
     """One acknowledgment, once the scoreboard knows of it: recover, or grow.
 
     SND.UNA was ``una``; ``newly`` octets are known to have arrived by it.
@@ -87,7 +88,7 @@ def find_losses(tcb: Control, now: Micros) -> None:
             enter(tcb, start, now)
 
 
-def reduce(tcb: Control, newly: int) -> None:
+def reduce(tcb: Control, newly: i64) -> None:
     """cwnd for now: what is out, and what may leave by RFC 6937."""
     episode, window = tcb.episode, tcb.window
     assert episode is not None
@@ -128,7 +129,7 @@ def take_duplicate(tcb: Control, now: Micros) -> None:
                 tcb.window.cwnd += DUPLICATE_ACK_THRESHOLD * tcb.window.mss  # [R5681-3.2-04]
 
 
-def take_partial(tcb: Control, acked: int, now: Micros) -> None:
+def take_partial(tcb: Control, acked: i64, now: Micros) -> None:
     """A partial acknowledgment: the next hole is lost too (RFC 6582 §3.2 [R6582-3.2-04])."""
     window = tcb.window
     tcb.journal.note(now, tcb.name, "partial acknowledgment", str(tcb.snd_una))
@@ -141,7 +142,7 @@ def take_partial(tcb: Control, acked: int, now: Micros) -> None:
 # -- both ---------------------------------------------------------------------------------------
 
 
-def enter(tcb: Control, start: int, now: Micros) -> None:
+def enter(tcb: Control, start: i64, now: Micros) -> None:
     """Fast retransmit of what begins at ``start``, and recovery until all that is out is acknowledged."""
     flight = tcb.snd_nxt - tcb.snd_una
     tcb.journal.note(now, tcb.name, "fast retransmit", str(start))
@@ -192,7 +193,7 @@ def time_out(tcb: Control, now: Micros) -> None:
         spurious.begin(tcb)
 
 
-def judge(tcb: Control, verdict: int, now: Micros) -> None:
+def judge(tcb: Control, verdict: i64, now: Micros) -> None:
     """What F-RTO found out about the timeout."""
     if verdict == spurious.SPURIOUS:
         take_back(tcb, "by new acknowledgments", now)

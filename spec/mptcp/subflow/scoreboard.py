@@ -8,7 +8,7 @@ only at whole segments, so that no peer can make it fall to crumbs.
 from heapq import heappop, heappush
 from typing import Final, final
 
-from mptcp.native import mypyc_attr
+from mptcp.native import i64, mypyc_attr
 from mptcp.values import Micros, Record, Value
 
 FLYING: Final = 0  # in the network, as far as we know
@@ -26,7 +26,7 @@ class Sent(Value):
 
     __match_args__ = ("start", "end", "size", "sent_at", "is_again", "mark")
 
-    def __init__(self, start: int, end: int, size: int, sent_at: Micros, is_again: bool, mark: int) -> None:
+    def __init__(self, start: i64, end: i64, size: i64, sent_at: Micros, is_again: bool, mark: i64) -> None:
         self.start: Final = start
         self.end: Final = end
         self.size: Final = size
@@ -46,24 +46,24 @@ class Scoreboard(Record):
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
-        self.first = 0
-        self.cursor = 0
+        self.first: i64 = 0
+        self.cursor: i64 = 0
         self.again: list[Sent] = []
         self.losses: list[int] = []  # a heap; an offset counts if what begins there is lost
-        self.pipe = 0  # RFC 6675 §4 [R6675-4-02]
-        self.sacked = 0
-        self.lost = 0
-        self.islands = 0  # runs of what is sacked
-        self.high = 0  # behind the highest sacked octet, ever
+        self.pipe: i64 = 0  # RFC 6675 §4 [R6675-4-02]
+        self.sacked: i64 = 0
+        self.lost: i64 = 0
+        self.islands: i64 = 0  # runs of what is sacked
+        self.high: i64 = 0  # behind the highest sacked octet, ever
 
     # -- what leaves --------------------------------------------------------------------------
 
-    def send(self, start: int, end: int, size: int, now: Micros) -> None:
+    def send(self, start: i64, end: i64, size: i64, now: Micros) -> None:
         """The octets ``start`` … ``end`` left for the first time, behind all others [R8985-6.1-01]."""
         self.sent.append(Sent(start, end, size, now, False, FLYING))
         self.pipe += end - start
 
-    def resend(self, start: int, end: int, now: Micros, is_timed: bool) -> None:
+    def resend(self, start: i64, end: i64, now: Micros, is_timed: bool) -> None:
         """They left again [R8985-6.1-01]; ``is_timed``: somebody asks when."""
         self.cut(start)
         self.cut(end)
@@ -76,7 +76,7 @@ class Scoreboard(Record):
 
     # -- what comes back ----------------------------------------------------------------------
 
-    def take(self, ack: int) -> Sent | None:
+    def take(self, ack: i64) -> Sent | None:
         """The next record that ends at or before ``ack``, taken off; None when there is none."""
         if self.first == len(self.sent):
             return None
@@ -103,7 +103,7 @@ class Scoreboard(Record):
             self.first = 0
         return one
 
-    def cut_front(self, one: Sent, ack: int) -> None:
+    def cut_front(self, one: Sent, ack: i64) -> None:
         """The first record is acknowledged in part."""
         rest = Sent(ack, one.end, one.size, one.sent_at, one.is_again, one.mark)
         self.count(one, -1)
@@ -112,7 +112,7 @@ class Scoreboard(Record):
         if rest.mark == LOST:
             heappush(self.losses, ack)
 
-    def sack(self, left: int, right: int) -> list[Sent]:
+    def sack(self, left: i64, right: i64) -> list[Sent]:
         """The octets ``left`` … ``right`` arrived: the records of it that had not been known to.
 
         They must be out. What covers a segment only in part says nothing.
@@ -133,7 +133,7 @@ class Scoreboard(Record):
             self.high = max(self.high, news[-1].end)
         return news
 
-    def find_whole(self, left: int) -> int:
+    def find_whole(self, left: i64) -> i64:
         """The index of the record that begins with the first whole segment at or behind ``left``."""
         low = self.find(left)
         if low < len(self.sent) and self.sent[low].start < left and self.sent[low].mark != SACKED:
@@ -144,7 +144,7 @@ class Scoreboard(Record):
             low += 1
         return low
 
-    def join(self, low: int, high: int) -> None:
+    def join(self, low: i64, high: i64) -> None:
         """Records ``low`` … ``high`` and the sacked ones beside them become one."""
         if low > self.first and self.sent[low - 1].mark == SACKED:
             low -= 1
@@ -155,7 +155,7 @@ class Scoreboard(Record):
 
     # -- what does not ------------------------------------------------------------------------
 
-    def lose(self, index: int) -> None:
+    def lose(self, index: i64) -> None:
         """The record at ``index`` is lost: out of the network, and to be sent again."""
         one = self.sent[index]
         self.count(one, -1)
@@ -176,12 +176,12 @@ class Scoreboard(Record):
                 self.lose(index)
         self.cursor = len(self.sent)
 
-    def lose_unless_arrived(self, index: int) -> None:
+    def lose_unless_arrived(self, index: i64) -> None:
         """The record at ``index`` is lost, unless it is known to be, or to have arrived."""
         if self.sent[index].mark in (FLYING, TWICE):
             self.lose(index)
 
-    def lose_longer(self, shrink: int) -> bool:
+    def lose_longer(self, shrink: i64) -> bool:
         """What went in packets too long, now that they are ``shrink`` octets shorter; whether any."""
         has_lost = False
         for index in range(self.first, len(self.sent)):
@@ -191,7 +191,7 @@ class Scoreboard(Record):
                 has_lost = True
         return has_lost
 
-    def find_longest(self) -> int:
+    def find_longest(self) -> i64:
         """Text octets of the longest segment that is out and not known to have arrived."""
         longest = 0
         for index in range(self.first, len(self.sent)):
@@ -216,7 +216,7 @@ class Scoreboard(Record):
                 self.count(self.sent[index], 1)
         self.cursor = self.first
 
-    def find_lost(self) -> int:
+    def find_lost(self) -> i64:
         """Where the lowest lost record begins; -1 when nothing is lost."""
         while self.losses:
             index = self.find(self.losses[0])
@@ -227,7 +227,7 @@ class Scoreboard(Record):
             heappop(self.losses)
         return -1
 
-    def find_overtaken(self) -> int:
+    def find_overtaken(self) -> i64:
         """Where the lowest record begins that was sent once and that something sent later overtook; or -1."""
         while self.cursor < len(self.sent):
             one = self.sent[self.cursor]
@@ -238,7 +238,7 @@ class Scoreboard(Record):
 
     # -- finding and cutting ------------------------------------------------------------------
 
-    def find(self, offset: int) -> int:
+    def find(self, offset: i64) -> i64:
         """The index of the record that holds ``offset``; the first one out if that is behind it."""
         low, high = self.first, len(self.sent)
         while low < high:
@@ -249,7 +249,7 @@ class Scoreboard(Record):
                 high = middle
         return low
 
-    def find_stop(self, start: int, stop: int) -> int:
+    def find_stop(self, start: i64, stop: i64) -> i64:
         """How far at most to ``stop`` the octets from ``start`` on share one fate: lost, or not arrived."""
         index = self.find(start)
         if index == len(self.sent):
@@ -262,7 +262,7 @@ class Scoreboard(Record):
             index += 1
         return stop
 
-    def cut(self, offset: int) -> None:
+    def cut(self, offset: i64) -> None:
         """See to it that a record begins at ``offset``, if one holds it."""
         index = self.find(offset)
         if index == len(self.sent) or self.sent[index].start >= offset:
@@ -276,7 +276,7 @@ class Scoreboard(Record):
         if one.mark == LOST:
             heappush(self.losses, offset)
 
-    def replace(self, low: int, high: int, new: list[Sent]) -> None:
+    def replace(self, low: i64, high: i64, new: list[Sent]) -> None:
         """Put ``new`` in the place of records ``low`` … ``high``; all counts follow."""
         for one in self.sent[low:high]:
             self.count(one, -1)
@@ -288,7 +288,7 @@ class Scoreboard(Record):
         else:
             self.cursor = min(self.cursor, low)
 
-    def count(self, one: Sent, sign: int) -> None:
+    def count(self, one: Sent, sign: i64) -> None:
         """Add a record to what its mark counts in, or with ``sign`` -1 take it away."""
         length = sign * (one.end - one.start)
         if one.mark == FLYING:
@@ -322,14 +322,14 @@ class Rack(Record):
 
     def __init__(self) -> None:
         self.xmit_ts: Micros = -1  # when the delivered segment that was sent last was sent
-        self.end_seq = 0  # behind its last octet
+        self.end_seq: i64 = 0  # behind its last octet
         self.rtt: Micros = 0  # of the segment delivered last
-        self.fack = 0  # behind the highest octet delivered
+        self.fack: i64 = 0  # behind the highest octet delivered
         self.reordering_seen = False
-        self.reo_wnd_mult = 1  # quarters of the smallest round trip that a segment may be late
-        self.reo_wnd_persist = 0  # recoveries until that becomes one again
-        self.dsack_round = -1  # SND.NXT when a duplicate was reported; -1: none in this round
-        self.tlp_end_seq = -1  # SND.NXT when the loss probe left; -1: none is out
+        self.reo_wnd_mult: i64 = 1  # quarters of the smallest round trip that a segment may be late
+        self.reo_wnd_persist: i64 = 0  # recoveries until that becomes one again
+        self.dsack_round: i64 = -1  # SND.NXT when a duplicate was reported; -1: none in this round
+        self.tlp_end_seq: i64 = -1  # SND.NXT when the loss probe left; -1: none is out
         self.tlp_is_retrans = False
         self.is_measured = False  # a round trip was measured since it left
         self.min_rtt_at: Micros = 0  # when the smallest round trip was measured

@@ -1,5 +1,6 @@
 """A subflow: the user's calls of RFC 9293 §3.10, and the beats of the host."""
 
+from mptcp.native import i64
 from mptcp.parameters import MAXIMUM_WINDOW
 from mptcp.subflow import alive, discovery, expire, timers, transmit, unreachable
 from mptcp.subflow import arrive as arriving
@@ -74,7 +75,7 @@ class Subflow(Record):
         """Keep-alives, on or off (RFC 9293 §3.8.4)."""
         alive.start(self.tcb, is_wanted, now)
 
-    def urge(self, offset: int) -> None:
+    def urge(self, offset: i64) -> None:
         """Text before ``offset`` is urgent: a segment says so as soon as one can (RFC 9293 §3.8.5)."""
         self.tcb.snd_up = offset
         self.acknowledge()
@@ -85,11 +86,11 @@ class Subflow(Record):
         """SEGMENT ARRIVES. ``is_signal``: it must not count as a duplicate acknowledgment."""
         return arriving.arrive(self.tcb, segment, is_signal, now)
 
-    def arrive_unreachable(self, code: int, sequence: int, now: Micros) -> None:
+    def arrive_unreachable(self, code: i64, sequence: i64, now: Micros) -> None:
         """ICMP "unreachable" with ``code`` quotes our segment ``sequence`` (RFC 9293 §3.9.2.2)."""
         unreachable.arrive(self.tcb, code, sequence, now)
 
-    def arrive_too_big(self, mtu: int, sequence: int, now: Micros) -> None:
+    def arrive_too_big(self, mtu: i64, sequence: i64, now: Micros) -> None:
         """ICMP says that our segment ``sequence`` did not fit a link of ``mtu`` octets; 0: of what, not."""
         discovery.arrive(self.tcb, mtu, sequence, now)
 
@@ -103,7 +104,7 @@ class Subflow(Record):
         """When ``tick`` is due; NEVER if not."""
         return timers.compute_deadline(self.tcb)
 
-    def room(self, waiting: int, overhead: int, longest: int, now: Micros) -> int:
+    def room(self, waiting: i64, overhead: i64, longest: i64, now: Micros) -> i64:
         """Octets of ``waiting`` that would leave at once, beside ``overhead`` octets of options.
 
         ``longest``: octets of one mapping, at most; 0: there are none.
@@ -128,7 +129,7 @@ class Subflow(Record):
         assert plan.kind is not Kind.NOTHING
         return transmit.transmit(self.tcb, plan, terms, now)
 
-    def is_window_news(self, window: int) -> bool:
+    def is_window_news(self, window: i64) -> bool:
         """Whether ``window`` octets are enough more than announced to say so (RFC 9293 §3.8.6.2.2)."""
         tcb = self.tcb
         announced = tcb.rcv_edge - tcb.rcv_nxt

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mptcp.native import i64
 from mptcp.parameters import CLOCK_GRANULARITY, MAXIMUM_RTO, RTO_AFTER_SYN_LOSS
 from mptcp.subflow.control import NEVER, Control
 from mptcp.subflow.state import TRANSITIONS, Signal, State
@@ -64,7 +65,7 @@ def compute_rto(srtt: Micros, rttvar: Micros, minimum: Micros) -> Micros:
     return min(max(rto, minimum), MAXIMUM_RTO)  # [R6298-2-05] [R6298-2-06]
 
 
-def compute_backoff(rto: Micros, doublings: int) -> Micros:
+def compute_backoff(rto: Micros, doublings: i64) -> Micros:
     """RTO after so many expiries in a row (RFC 6298 §5.5)."""
     return min(rto << min(doublings, MAXIMUM_BACKOFF), MAXIMUM_RTO)  # [R6298-5-03]
 
@@ -75,7 +76,8 @@ def take_sample(tcb: Control, sample: Micros) -> None:
         tcb.srtt = max(sample, 1)  # [R6298-2-02]
         tcb.rttvar = sample // 2
     else:
-        tcb.rttvar = (3 * tcb.rttvar + abs(tcb.srtt - sample)) // 4  # [R6298-2-03] first, with the old SRTT
+        error = max(tcb.srtt - sample, sample - tcb.srtt)
+        tcb.rttvar = (3 * tcb.rttvar + error) // 4  # [R6298-2-03] first, with the old SRTT
         tcb.srtt = max((7 * tcb.srtt + sample) // 8, 1)
     tcb.rto = compute_rto(tcb.srtt, tcb.rttvar, tcb.choices.minimum_rto)
     tcb.window.srtt = tcb.srtt

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mptcp.native import i64
 from mptcp.numbers import compute_wire_32
 from mptcp.parameters import MAXIMUM_URGENT, MAXIMUM_WINDOW
 from mptcp.subflow.arrival import Kind, Layout, Plan, Terms
@@ -23,7 +24,7 @@ NOTHING: Final = Plan(Kind.NOTHING, 0)
 TIMESTAMPS_LENGTH: Final = 12  # octets, with their two NOPs
 
 
-def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, free: int) -> int:
+def compute_usable(snd_una: i64, snd_nxt: i64, snd_wnd: i64, free: i64) -> i64:
     """Octets of new text that may leave: within both windows (RFC 5681 §2 [R5681-2-01]).
 
     The peer's is the one that it announced on this very subflow. [R8684-3.3.5-04] ``free`` is what cwnd
@@ -33,7 +34,7 @@ def compute_usable(snd_una: int, snd_nxt: int, snd_wnd: int, free: int) -> int:
     return max(0, min(snd_una + snd_wnd - snd_nxt, free))
 
 
-def compute_free(tcb: Control) -> int:
+def compute_free(tcb: Control) -> i64:
     """Octets of new text that congestion control permits; negative if too much is out.
 
     What is known to have arrived or to be lost is not in the network [R6675-4-02].
@@ -41,7 +42,7 @@ def compute_free(tcb: Control) -> int:
     return max(tcb.window.cwnd - tcb.board.pipe, tcb.extra)
 
 
-def compute_sendable(waiting: int, usable: int, mss: int, flight: int, largest: int, nagle: bool) -> int:
+def compute_sendable(waiting: i64, usable: i64, mss: i64, flight: i64, largest: i64, nagle: bool) -> i64:
     """Octets to send now of ``waiting``: silly windows and tinygrams avoided (RFC 9293 §3.8.6.2.1).
 
     ``largest`` is the largest window that the peer ever announced; ``flight`` what is unacknowledged.
@@ -66,7 +67,7 @@ def may_send_text(tcb: Control) -> bool:
     )
 
 
-def compute_room(tcb: Control, waiting: int, overhead: int, longest: int) -> int:
+def compute_room(tcb: Control, waiting: i64, overhead: i64, longest: i64) -> i64:
     """How much of ``waiting`` octets this subflow would send at once; ``overhead``: option octets.
 
     Of what has to be mapped, not more than ``longest`` octets in whole segments, nor than the device cuts:
@@ -99,12 +100,12 @@ def wait(tcb: Control, now: Micros) -> None:
         start_persist(tcb, now)
 
 
-def compute_text_limit(tcb: Control, overhead: int) -> int:
+def compute_text_limit(tcb: Control, overhead: i64) -> i64:
     """Text octets of a full segment with ``overhead`` octets of options besides timestamps (RFC 6691)."""
     return max(1, tcb.snd_mss - overhead - (TIMESTAMPS_LENGTH if tcb.timestamps else 0))
 
 
-def compute_segment_limit(size: int, offload: int) -> int:
+def compute_segment_limit(size: i64, offload: i64) -> i64:
     """Text octets of one segment: what the path takes, or as many such ``size`` as a device cuts."""
     return size * max(1, offload // size)
 
@@ -132,7 +133,7 @@ def make_plan(tcb: Control, now: Micros) -> Plan:
     return NOTHING
 
 
-def find_next_start(tcb: Control, now: Micros) -> int:
+def find_next_start(tcb: Control, now: Micros) -> i64:
     """The offset of the next text or FIN to leave, NO_OFFSET when none may."""
     if tcb.state is State.TIME_WAIT:
         return NO_OFFSET
@@ -151,7 +152,7 @@ def find_next_start(tcb: Control, now: Micros) -> int:
     return start if start != NO_OFFSET else find_more(tcb)
 
 
-def find_new(tcb: Control, now: Micros) -> int:
+def find_new(tcb: Control, now: Micros) -> i64:
     """Where unsent text or the FIN begins, if it may leave; else the probe timer runs, if nothing is out."""
     unsent = tcb.snd_queue.end - tcb.snd_nxt
     if unsent > 0:
@@ -166,7 +167,7 @@ def find_new(tcb: Control, now: Micros) -> int:
     return NO_OFFSET
 
 
-def find_lost(tcb: Control) -> int:
+def find_lost(tcb: Control) -> i64:
     """The lowest that is lost, if cwnd has room for it, wherever the peer's window ends now.
 
     [R9293-3.8.6-05] [R9293-3.8.6-07] [R8985-9.3-01]
@@ -177,7 +178,7 @@ def find_lost(tcb: Control) -> int:
     return board.find_lost()  # [R6675-4-03] rule 1
 
 
-def find_more(tcb: Control) -> int:
+def find_more(tcb: Control) -> i64:
     """Nothing lost and nothing new may leave: a loss probe, or the last two rules of RFC 6675 §4.
 
     [R6675-4-03]
@@ -214,7 +215,8 @@ def transmit(tcb: Control, plan: Plan, terms: Terms, now: Micros) -> Segment:
 
 def lay_out(tcb: Control, terms: Terms, now: Micros) -> Layout:
     """Timestamps, if agreed [R7323-3.2-02], and what the connection adds, laid out in 40 octets."""
-    tsval, tsecr = (compute_timestamp(tcb, now), tcb.ts_recent) if tcb.timestamps else (-1, -1)
+    tsval = compute_timestamp(tcb, now) if tcb.timestamps else -1
+    tsecr = tcb.ts_recent if tcb.timestamps else -1
     last, added = tcb.layout, terms.options
     if last is not None and tcb.blocks is None and last.is_for(tsval, tsecr, added):
         return last  # fast path: the same words as on the segment before
@@ -265,7 +267,7 @@ def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
     return make(tcb, tcb.snd_nxt, RST | ACK, lay_out(tcb, terms, now).options, (), terms)
 
 
-def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
+def make_text(tcb: Control, start: i64, terms: Terms, now: Micros) -> Segment:
     """Text from ``start``, the FIN where it ends, or the FIN alone."""
     layout = lay_out(tcb, terms, now)
     size = max(1, tcb.snd_mss - layout.length)
@@ -302,7 +304,7 @@ def make_text(tcb: Control, start: int, terms: Terms, now: Micros) -> Segment:
     return make(tcb, start, flags, layout.options, text, terms, segment_size, ecn)
 
 
-def count_text(tcb: Control, start: int, after: int, size: int, now: Micros) -> None:
+def count_text(tcb: Control, start: i64, after: i64, size: i64, now: Micros) -> None:
     """SND.NXT, the scoreboard, the clocks and the counters follow what was just sent."""
     board, old = tcb.board, tcb.snd_nxt
     if start < old:
@@ -355,13 +357,13 @@ def note_probe(tcb: Control, is_again: bool) -> None:
 
 def make(
     tcb: Control,
-    start: int,
-    flags: int,
+    start: i64,
+    flags: i64,
     options: tuple[Option, ...],
     text: tuple[Text, ...],
     terms: Terms,
-    segment_size: int = 0,
-    ecn: int = NOT_ECT,
+    segment_size: i64 = 0,
+    ecn: i64 = NOT_ECT,
 ) -> Segment:
     """A segment at ``start``; everything it acknowledges and announces is noted."""
     shift = 0 if flags & SYN else tcb.rcv_shift

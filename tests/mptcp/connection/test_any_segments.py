@@ -27,6 +27,8 @@ from mptcp_model.situations import Scene, established, established_actively, lis
 
 BUFFER = 5_000
 NEAR = st.one_of(st.integers(-2, 12), st.integers(-3_000, 8_000), st.just(1 << 31), st.just(-(1 << 31)))
+FAR = [(1 << 63) - 3, (1 << 63) - 2, (1 << 63) - 1, 1 << 63]  # the far side of the data sequence space
+DATA = st.one_of(NEAR, st.sampled_from(FAR))
 KINDS = ["dss", "dss", "dss", "dss", "fin", "ack", "infinite", "fail", "close", "capable", "other"]
 SPANS = st.sampled_from([1, 50, 300, 5_000, 90_000])  # ms
 SCENES: list[Callable[..., Scene]] = [established, established_actively, syn_received, syn_sent, listening]
@@ -35,8 +37,8 @@ SCENES: list[Callable[..., Scene]] = [established, established_actively, syn_rec
 def make_option(peer: Peer, kind: str, data: st.DataObject, length: int) -> Option:
     """An option with numbers near those that are expected."""
     control = find_control(peer.dialogue.host)
-    dsn = 1 + data.draw(NEAR) if control is None else control.rcv_nxt + data.draw(NEAR)
-    ack = 1 + data.draw(NEAR) if control is None else control.snd_una + data.draw(NEAR)
+    dsn = 1 + data.draw(DATA) if control is None else control.rcv_nxt + data.draw(DATA)
+    ack = 1 + data.draw(DATA) if control is None else control.snd_una + data.draw(DATA)
     ssn = data.draw(st.one_of(st.just(peer.next), st.integers(0, 9_000)))
     wide = data.draw(st.booleans())
     number = peer.dsn(dsn)
