@@ -50,7 +50,8 @@ def open_tun(
     octets. The interface lives in ``namespace`` (None: the caller's) until the device is closed.
     ``offloads``: long packets and unfinished checksums pass, if this kernel can; else it is a plain one.
     ``threaded``: a thread of the kernel receives what we write and joins what belongs together, if this
-    kernel can (5.12): many short packets go two times as fast, and one alone waits for that thread.
+    kernel can (5.12): many short packets go two times as fast, if the thread has a processor to itself, and
+    one alone waits for it.
 
     Raises OSError with one clear sentence: no right, no /dev/net/tun, in use, no such namespace;
     ValueError for a wrong address.

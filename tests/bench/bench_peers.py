@@ -4,7 +4,8 @@ slirp4netns (C) and PyTCP speak TCP with the kernel over a TAP or TUN interface 
 MPTCP with it: over a plain one, where the kernel receives a packet within our write of it, as it does theirs;
 over a threaded one, where a thread of the kernel receives the same packets; and with segmentation offload,
 which they do not have: the kernel cuts, if anyone. Of slirp4netns, what it forwards ends on the loopback of a
-second namespace. What a packet to the kernel costs stands below the table.
+second namespace. What a packet to the kernel costs stands below the table: a plain device cannot be faster
+than its system calls allow, a threaded one needs a processor that nobody else has for its thread.
 
 aioquic and we move octets between two ends in one process, with no device: it encrypts, and we do not.
 ``make peers`` fetches what can be fetched. PyTCP needs Python 3.14, or 3.13 and two changes to its text that
