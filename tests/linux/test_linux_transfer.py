@@ -151,6 +151,7 @@ STRIPPED = {
     "of SYNs": ("--tcp-flags", "SYN", "SYN"),
     "of all but SYNs": ("--tcp-flags", "SYN", "NONE"),
 }
+NO_SUCH_TARGET = ("missing kernel module", "No chain/target/match by that name")  # iptables' words
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -165,7 +166,9 @@ def test_options_are_taken_out(
     rule = ("-p", "tcp", *STRIPPED[which], "-j", "TCPOPTSTRIP", "--strip-options", "30")
     try:
         lab.run("iptables", "-w", "-t", "mangle", "-A", chain, *rule)
-    except subprocess.CalledProcessError:
+    except subprocess.CalledProcessError as refusal:
+        if not any(words in refusal.stderr for words in NO_SUCH_TARGET):
+            raise
         pytest.skip("this kernel takes no options out")
     outcome = talk(lab, lambda stack: ROLES[role](stack, lab, "v4", 300_000, swap))
     check_report(*outcome, multipath=False)
