@@ -9,7 +9,8 @@ from typing import Final
 
 from librt.strings import BytesWriter
 
-from mptcp.numbers import MASK_16
+from mptcp.native import i64
+from mptcp.numbers import MASK_16, MASK_32
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.values import Text
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum, fold
@@ -29,67 +30,72 @@ def cut(outgoing: Outgoing) -> list[Outgoing]:
     size = outgoing.segment_size
     if size == 0:
         return [outgoing]
-    start = IPV4_HEADER if header[0] >> 4 == 4 else IPV6_HEADER
-    length = sum([len(piece) for piece in outgoing.text])
-    head = len(header) - start
-    # the field holds the pseudo-header's sum with the length of the whole; that length goes out of it
-    pseudo = u16(header, start + 16) + MASK_16 - fold(head + length)
+    start: i64 = IPV4_HEADER if header[0] >> 4 == 4 else IPV6_HEADER
+    length: i64 = outgoing.text_length()
+    head: i64 = len(header) - start
+    ports, ack, window = u32(header, start), u32(header, start + 8), u16(header, start + 14)
+    rest = header[start + 18 :]  # the urgent pointer and the options
+    # The sum of what is the same in all. The field has the pseudo-header's sum with the length of the
+    # whole, which goes out of it; that of each comes into it with the text.
+    same = u16(header, start + 16) + MASK_16 - fold(head + length) + head + window
+    same = compute_sum(header, start, start + 4, same)
+    same = compute_sum(header, start + 8, start + 12, same)
+    same = compute_sum(rest, 0, len(rest), same)
     pieces = cut_text(outgoing.text, size) if length > size else [outgoing.text]
     packets: list[Outgoing] = []
-    passed = 0
+    passed: i64 = 0
     for text in pieces:
-        octets = sum([len(piece) for piece in text])
+        octets: i64 = 0
+        for piece in text:
+            octets += piece.end - piece.start
         flags = u16(header, start + 12)
         if passed > 0:
             flags &= ~ONLY_FIRST
         if passed + octets < length:
             flags &= ~ONLY_LAST
+        sequence = u32(header, start + 4) + passed & MASK_32
+        total = same + octets + (sequence >> 16) + (sequence & MASK_16) + flags
         writer = BytesWriter()
         write_ip(writer, header, start, head + octets)
-        total = compute_sum(header, start, start + 4, fold(pseudo) + head + octets)
-        sequence = u32(header, start + 4) + passed
-        total += (sequence >> 16 & MASK_16) + (sequence & MASK_16) + flags
-        total += u16(header, start + 14)
-        total = compute_sum(header, start + 8, start + 12, fold(total))
-        total = compute_sum(header, start + 18, len(header), total)
-        writer.write(header[start : start + 4])
+        write_32(writer, ports)
         write_32(writer, sequence)
-        writer.write(header[start + 8 : start + 12])
-        write_16(writer, flags)
-        writer.write(header[start + 14 : start + 16])
+        write_32(writer, ack)
+        write_32(writer, flags << 16 | window)
         write_16(writer, compute_checksum(compute_text_sum(text, total)))
-        writer.write(header[start + 18 :])
+        writer.write(rest)
         packets.append(Outgoing(writer.getvalue(), text, 0))
         passed += octets
     return packets
 
 
-def write_ip(writer: BytesWriter, header: bytes, start: int, length: int) -> None:
+def write_ip(writer: BytesWriter, header: bytes, start: i64, length: i64) -> None:
     """The IP header of ``start`` octets in ``header``, before ``length`` octets of TCP."""
     if start == IPV6_HEADER:
         writer.write(header[:4])
         write_16(writer, length)
         writer.write(header[6:start])
         return
-    total = compute_sum(header, 0, 2, start + length)
-    total = compute_sum(header, 4, 10, total)
-    total = compute_sum(header, 12, start, total)
-    writer.write(header[:2])
-    write_16(writer, start + length)
-    writer.write(header[4:10])
+    length += start
+    # Its checksum was right for another length: that goes out of the sum, and this one into it (RFC 1624 §3).
+    total = (MASK_16 - u16(header, 10)) + (MASK_16 - u16(header, 2)) + length
+    write_16(writer, u16(header, 0))
+    write_16(writer, length)
+    write_32(writer, u32(header, 4))
+    write_16(writer, u16(header, 8))
     write_16(writer, compute_checksum(total))
     writer.write(header[12:start])
 
 
-def cut_text(text: tuple[Text, ...], size: int) -> list[tuple[Text, ...]]:
+def cut_text(text: tuple[Text, ...], size: i64) -> list[tuple[Text, ...]]:
     """References to ``size`` octets after ``size`` octets of ``text``; the last may be shorter."""
     found: list[tuple[Text, ...]] = []
     some: list[Text] = []
     room = size
     for piece in text:
-        at = 0
-        while at < len(piece):
-            stop = min(len(piece), at + room)
+        at: i64 = 0
+        length: i64 = piece.end - piece.start
+        while at < length:
+            stop = min(length, at + room)
             some.append(piece.cut(at, stop))
             room -= stop - at
             at = stop
