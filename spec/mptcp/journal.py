@@ -4,6 +4,7 @@ One mechanism gives rule coverage, readable traces and a judge's explanation. A 
 watches: no rule reads it, so that a host with and without one behaves alike.
 """
 
+from enum import Enum
 from typing import Final, final
 
 from mptcp.values import Micros, Value
@@ -34,3 +35,8 @@ class Journal:
         """Write down that ``rule`` fired; the names are the RFC's, the detail is free."""
         if len(self.notes) < self.limit:
             self.notes.append(Note(now, where, rule, detail))
+
+    def note_move(self, now: Micros, where: str, signal: Enum, before: Enum, after: Enum) -> None:
+        """A state machine went a step; spelt out only where it is written down."""
+        if len(self.notes) < self.limit:
+            self.note(now, where, signal.value, before.value + " -> " + after.value)

@@ -16,7 +16,7 @@ def move(control: Control, signal: Signal, now: Micros) -> None:
     """The one place that writes ``state``; a signal that the table does not know is our mistake."""
     before = control.state
     control.state = TRANSITIONS[before][signal]
-    control.journal.note(now, control.name, signal.value, before.value + " -> " + control.state.value)
+    control.journal.note_move(now, control.name, signal, before, control.state)
     if signal is Signal.ESTABLISHED:
         control.was_open = True
     if control.state is State.M_CLOSED:

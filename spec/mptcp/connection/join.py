@@ -39,8 +39,7 @@ def move(control: Control, branch: Branch, signal: Signal, now: Micros) -> None:
     """The one place that writes ``joining`` after birth."""
     before = branch.joining
     branch.joining = TRANSITIONS[before][signal]
-    words = before.value + " -> " + branch.joining.value
-    control.journal.note(now, branch.subflow.tcb.name, signal.value, words)
+    control.journal.note_move(now, branch.subflow.tcb.name, signal, before, branch.joining)
     branch.join_at = NEVER
     if branch.joining is Joining.ESTABLISHED:
         control.book.was_joined = True

@@ -19,7 +19,7 @@ def turn(tcb: Control, news: News, now: Micros) -> None:
     """The one place that writes ``phase``."""
     before = tcb.phase
     tcb.phase = TRANSITIONS[before][news]
-    tcb.journal.note(now, tcb.name, news.value, before.value + " -> " + tcb.phase.value)
+    tcb.journal.note_move(now, tcb.name, news, before, tcb.phase)
     tcb.rack.tlp_end_seq = -1  # [R8985-7.1-01]
     tcb.tlp_now = False
     tcb.pto_at = NEVER

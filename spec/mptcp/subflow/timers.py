@@ -15,7 +15,7 @@ def move(tcb: Control, signal: Signal, now: Micros) -> None:
     """The one place that writes ``state``; a signal that the table does not know is our mistake."""
     before = tcb.state
     tcb.state = TRANSITIONS[before][signal]
-    tcb.journal.note(now, tcb.name, signal.value, before.value + " -> " + tcb.state.value)
+    tcb.journal.note_move(now, tcb.name, signal, before, tcb.state)
     if tcb.state is State.TIME_WAIT:
         tcb.time_wait_at = now + tcb.time_wait  # [R9293-3.6.1-01]
         stop_sending(tcb)
