@@ -35,6 +35,14 @@ class Lock:
         os.close(self._descriptor)
 
 
+def list_locks() -> list[Path]:
+    """The lock files there are; none where there is no folder, which the last lab removes at any time."""
+    try:
+        return list(FOLDER.iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def is_abandoned(path: Path) -> bool:
     """Whether nobody holds the lock; the file is then removed."""
     try:
@@ -72,8 +80,7 @@ def sweep(prefix: str) -> list[str]:
         if is_abandoned(path) if path.exists() else not is_alive(int(owner)):
             remove(name)
             swept.append(name)
-    if FOLDER.is_dir():
-        for path in FOLDER.iterdir():
-            if path.name.startswith(prefix):
-                is_abandoned(path)
+    for path in list_locks():
+        if path.name.startswith(prefix):
+            is_abandoned(path)
     return swept

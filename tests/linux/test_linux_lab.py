@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mptcp_stack import namespace
+from mptcp_stack import lock, namespace
 from mptcp_stack.device import DeviceGone
 from mptcp_stack.lab import Lab
 from mptcp_stack.lock import FOLDER, sweep
@@ -255,6 +255,18 @@ def test_sweep_without_a_lock() -> None:
     finally:
         for name in (dead, alive, foreign):
             namespace.remove(name)
+
+
+def test_sweep_while_the_folder_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last lab of all removes the folder between any two calls of a sweep."""
+
+    class Going(type(tmp_path)):  # type: ignore[misc]
+        def is_dir(self) -> bool:
+            return True
+
+    monkeypatch.setattr(lock, "FOLDER", Going(tmp_path / "gone"))
+    assert lock.list_locks() == []
+    assert sweep("no-lab-of-that-name-") == []
 
 
 def test_no_root() -> None:
