@@ -172,7 +172,7 @@ class Choices(Value):
         if congestion not in (NEWRENO, CUBIC):
             raise Refused("congestion is one of newreno, cubic")
         if not 1 <= slow_start_segments <= 2:
-            # RFC 3465 §2.2: more is too bold
+            # RFC 3465 §2.3: more is too bold
             raise Refused("in slow start an acknowledgment adds one segment or two")
         if coupling not in (LIA, UNCOUPLED):
             raise Refused("coupling is one of lia, none")
@@ -275,7 +275,7 @@ class Choices(Value):
         # and delay is refilled in time; no bolder than NEWRENO where that would do. RFC 8312 §4.2
         self.congestion: Final = congestion
         # Segments that one acknowledgment adds in the first slow start: 1, RFC 5681 §3.1 [R5681-3.1-06]; or
-        # 2, by way of experiment, for peers that acknowledge many segments at once: L of RFC 3465 §2.2
+        # 2, by way of experiment, for peers that acknowledge many segments at once: L of RFC 3465 §2.3
         self.slow_start_segments: Final = slow_start_segments
         # How the subflows of one connection share what they share: as one TCP would. RFC 8684 §3.3.7
         # [R8684-3.3.7-01]
