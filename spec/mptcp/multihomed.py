@@ -101,7 +101,7 @@ class Multihomed(Registry):
     def fulfil(self, connection: Connection, now: Micros) -> None:
         """Open the subflows that the path manager wishes for now, each with a new nonce [R8684-5-03]."""
         for wish in connection.wishes(now):
-            four = self.choose(connection.control, wish)
+            four = self.choose(connection.control, wish, now)
             if four is None:
                 connection.cannot(wish)
             else:
@@ -115,21 +115,21 @@ class Multihomed(Registry):
             self.ports.release(four, connection.control.handle)
         return len(gone) > 0
 
-    def choose(self, control: Control, wish: Join) -> FourTuple | None:
+    def choose(self, control: Control, wish: Join, now: Micros) -> FourTuple | None:
         """Addresses and ports for it, if there are any.
 
         To the port that the connection has on the other side [R8684-3.9.1-02] [R8684-3.4-02], and from
         its own where that is free [R8684-3.9.1-01] [R8684-3.9.1-03]; a port is taken for one pair of
         addresses, and so free for another [R8684-3.9.1-04]. Several subflows between the same two addresses
-        differ in their ports [R8684-3.9.1-05]. So does one from an address that was gone: where our RST was
-        lost the peer may take a SYN whose number the last one had, too, for that one come late, and its
-        answer tells us nothing (RFC 9293 §3.10.7.3).
+        differ in their ports [R8684-3.9.1-05]. So does one from an address that was gone within an
+        MSL: where our RST was lost the peer may take a SYN whose number the last one had, too, for that one
+        come late, and its answer tells us nothing (RFC 9293 §3.10.7.3).
         """
         local, remote = control.book.locals[wish.local_id].address, control.book.remotes[wish.remote_id]
         if not is_unicast(remote.address) or len(local) != len(remote.address):
             return None
         four = (local, control.first[1], remote.address, remote.port)
-        if not self.ports.find(four) and four not in control.book.vacated:
+        if not self.ports.find(four) and control.book.vacated.get(four, 0) <= now:
             return four
         try:
             port = self.ports.draw(local, remote.address, remote.port)

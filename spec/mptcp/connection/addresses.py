@@ -13,7 +13,7 @@ from mptcp.connection.join import count_open
 from mptcp.connection.joining import Joining
 from mptcp.connection.state import MAY_CARRY, State
 from mptcp.keys import compute_add_addr_hmac, is_equal
-from mptcp.parameters import KEEPALIVES, SIGNALS_IN_ROW
+from mptcp.parameters import KEEPALIVES, MAXIMUM_SEGMENT_LIFETIME, SIGNALS_IN_ROW
 from mptcp.paths.manager import Announce, Facts, Join, Pair, Place
 from mptcp.subflow.control import NEVER
 from mptcp.subflow.state import MAY_SEND_TEXT
@@ -88,13 +88,16 @@ def remove_local(control: Control, address: Address, now: Micros) -> None:
     local = book.locals.pop(gone)
     refresh(control, gone, -1)
     others = [branch for branch in control.branches if is_speaking(branch) and branch.local_id != gone]
+    for four in [four for four, until in book.vacated.items() if until <= now]:
+        del book.vacated[four]
     is_known = gone == 0 or local.tries > 0
     for branch in control.branches:
         if branch.local_id == gone and not branch.is_lost:
             is_known = True
             tcb = branch.subflow.tcb
             if tcb.local_port == control.first[1]:
-                book.vacated.append((tcb.local, tcb.local_port, tcb.remote, tcb.remote_port))
+                four = (tcb.local, tcb.local_port, tcb.remote, tcb.remote_port)
+                book.vacated[four] = now + MAXIMUM_SEGMENT_LIFETIME  # [R9293-3.4.1-01]
             if others:
                 branch.subflow.abort("address removed", now)  # [R8684-3.4.2-14]
             else:

@@ -67,7 +67,7 @@ class Book(Record):
         self.strangers: dict[Address, int] = {}  # who joined from there with a wrong HMAC, how often
         self.failures = 0  # joins that failed since the last one that did not
         self.removed: list[int] = []  # IDs that the peer has not been told are gone
-        self.vacated: list[FourTuple] = []  # of subflows whose address went: the peer may not know yet
+        self.vacated: dict[FourTuple, Micros] = {}  # of subflows whose address went: not to be used before
         self.is_due = True  # the path manager has something new to look at
         self.wake_at: Micros = NEVER  # when it has again, whatever happens
         self.was_joined = False  # there was more than one subflow once, or will be

@@ -6,7 +6,7 @@ import pytest
 
 from mptcp.choices import SINGLE
 from mptcp.events import Readable, SubflowClosed, SubflowEstablished
-from mptcp.parameters import MILLISECOND, REASON_MPTCP, SECOND
+from mptcp.parameters import MAXIMUM_SEGMENT_LIFETIME, MILLISECOND, REASON_MPTCP, SECOND
 from mptcp.wire.dss import Dss
 from mptcp.wire.endings import TcpReset
 from mptcp.wire.handshake import JoinAck, JoinSyn, JoinSynAck
@@ -20,6 +20,7 @@ from mptcp_model.joins import (
     compute_hmac,
     compute_host_hmac,
     find_nonce,
+    join,
     make_ack,
     make_syn,
     make_syn_ack,
@@ -314,6 +315,53 @@ def test_an_address_goes_and_returns_at_once(later: int) -> None:
     be_joined(third, first)
     user.hears(SubflowEstablished)
     assert len(user.host.status(user.connection).subflows) == 2
+
+
+def count(thing: object) -> int:
+    """How many numbers and octets a record's key consists of."""
+    return sum(count(one) for one in thing) if isinstance(thing, tuple) else 1
+
+
+@pytest.mark.clause("R8684-3.9.1-01", "R9293-3.4.1-01")
+def test_an_address_goes_and_returns_all_day() -> None:
+    """What must not be used again for a while is forgotten: the first port is free, nothing is kept."""
+    user, first, other = meet()
+    be_joined(other, first)
+    story = first.dialogue
+    sizes = []
+    for day in range(8):
+        user.host.remove_address(SECOND_IPV4, story.now)
+        story.settle()
+        other.expects(RST | ACK)
+        first.skips()
+        first.sends(ACK, options=[DataSignal(ack=1)])
+        sizes.append(count(user.host.connections[user.connection].control.key()))
+        story.peers.remove(other)
+        first.waits(story.now + (day + 1) * MAXIMUM_SEGMENT_LIFETIME)
+        user.host.add_address(SECOND_IPV4, story.now)
+        story.settle()
+        other = story.meets(PEER_IPV4, 80, SECOND_IPV4, 40_000)
+        be_joined(other, first)
+    assert max(sizes) == sizes[0]
+
+
+@pytest.mark.clause("R9293-3.4.1-01")
+def test_an_address_of_the_called_goes_and_returns_all_day() -> None:
+    """Each subflow that the peer opens has the first one's port; those that went are forgotten."""
+    user, first = established(multipath=True)
+    story = first.dialogue
+    sizes = []
+    for number in range(30):
+        user.host.add_address(SECOND_IPV4, story.now)
+        other = story.meets(PEER_IPV4, 50_000 + number, SECOND_IPV4, 80)
+        join(other, first)
+        user.host.remove_address(SECOND_IPV4, story.now)
+        story.settle()
+        other.expects(RST | ACK)
+        first.skips()
+        first.waits(story.now + MAXIMUM_SEGMENT_LIFETIME // 4)
+        sizes.append(count(user.host.connections[user.connection].control.key()))
+    assert max(sizes) == max(sizes[:5])
 
 
 @pytest.mark.clause("R8684-3.9.2-03", "R8684-2.6-01")
