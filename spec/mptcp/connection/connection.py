@@ -383,7 +383,7 @@ class Connection(Record):
         if (option.checksum is not None) != control.checksum:
             receive.reset(control, branch, REASON_MPTCP, "checksum presence", now)
             return
-        branch.has_mapping = True
+        fallback.take_first_mapping(branch, now)
         control.is_peer_wide = True  # a DSN that needs no number is as good as a whole one
         first = 1 + branch.subflow.tcb.rcv_syn
         run = Run(first, first, option.length, option.length, option.checksum)

@@ -54,6 +54,9 @@ class Branch(Record):
         "received",
         "inbound",
         "has_mapping",
+        "fresh_until",
+        "is_late",
+        "is_early",
         "line",
         "has_data_ack",
         "handed",
@@ -95,6 +98,9 @@ class Branch(Record):
         self.heard: Mapping | None = None  # the last mapping of text that was kept
         self.line = 0  # data offset minus subflow offset of the last text that was mapped
         self.has_mapping = False  # a mapping arrived here: the path carries options
+        self.fresh_until: Micros = 0  # what comes by then was never sent before
+        self.is_late = False  # text came without mapping after that
+        self.is_early = False  # when we left MPTCP such text waited, from before that
         self.has_data_ack = False  # and so did a Data ACK
         self.handed = 1  # text before this subflow offset was handed to the other subflows as well
         self.penalised_at: Micros = 0  # when its window was last halved for being slow

@@ -7,11 +7,12 @@ from mptcp.connection.joining import Joining
 from mptcp.connection.mapping import Run
 from mptcp.connection.spans import Spans
 from mptcp.numbers import compute_offset_64
-from mptcp.parameters import REASON_MIDDLEBOX
+from mptcp.parameters import MILLISECOND, REASON_MIDDLEBOX
 from mptcp.subflow.control import NEVER, NO_OFFSET
 from mptcp.values import Micros
 
 INFINITE: Final = 1 << 62  # octets; the length of a mapping that ends with its subflow
+NO_DATA_AGAIN: Final = 200 * MILLISECOND  # µs; no data-level clock is shorter: Linux's; ours
 
 
 def fall_back(control: Control, reason: str, now: Micros) -> None:
@@ -61,12 +62,39 @@ def is_contiguous(control: Control, branch: Branch) -> bool:
     return all(run.dsn - run.ssn == shift for run in branch.sent)
 
 
-def is_waiting_for_mapping(branch: Branch) -> bool:
-    """Whether text came without mapping on a subflow that had some: nobody knows where it belongs.
+def take_first_mapping(branch: Branch, now: Micros) -> None:
+    """A mapping came on this subflow: from now on text without one waits for it.
 
-    It may be the second copy of what the peer missed a Data ACK for [R8684-3.7-11].
+    For a while such text is new all the same. A peer sends data again after it waited in vain for a Data
+    ACK, and not even of the first data can it have missed one by then.
     """
+    if not branch.has_mapping:
+        branch.has_mapping = True
+        branch.fresh_until = now + max(NO_DATA_AGAIN, 2 * branch.subflow.tcb.srtt)
+
+
+def is_waiting_for_mapping(branch: Branch) -> bool:
+    """Whether text came without mapping on a subflow that had some, and nothing mapped behind it."""
     return branch.has_mapping and len(branch.inbound) > 0 and not branch.received
+
+
+def is_ambiguous(branch: Branch) -> bool:
+    """Whether nobody knows where the text that waits belongs.
+
+    It may be the second copy of what the peer missed a Data ACK for [R8684-3.7-11], unless all of it came
+    too early for that: then its peer has left MPTCP before us.
+    """
+    return is_waiting_for_mapping(branch) and (branch.is_late or not branch.is_first)
+
+
+def is_doubtful(control: Control, branch: Branch, now: Micros) -> bool:
+    """Whether text that comes now may be such a second copy, although we left MPTCP.
+
+    Where only the peer's options got lost it did not leave before us, and until it has our infinite
+    mapping it waits for Data ACKs of the text that waited here.
+    """
+    is_told = control.infinite == NO_OFFSET
+    return branch.is_early and not is_told and now > branch.fresh_until and not branch.received
 
 
 def has_gap(control: Control, branch: Branch) -> bool:
@@ -94,9 +122,10 @@ def start_infinite(control: Control, branch: Branch, reason: str, now: Micros) -
 
 def leave(control: Control, branch: Branch, reason: str, now: Micros) -> None:
     """We leave MPTCP because of what we saw ourselves; the peer may hear of it later, or never."""
-    if control.mode is Mode.MULTIPATH and (is_waiting_for_mapping(branch) or has_gap(control, branch)):
+    if control.mode is Mode.MULTIPATH and (is_ambiguous(branch) or has_gap(control, branch)):
         break_off(control, branch, now)
         return
+    branch.is_early = is_waiting_for_mapping(branch)
     start_infinite(control, branch, reason, now)
     control.is_alone = control.mode is Mode.PLAIN
 

@@ -4,7 +4,13 @@ from typing import Final
 
 from mptcp.connection.acknowledge import move
 from mptcp.connection.control import Branch, Control, Mode
-from mptcp.connection.fallback import compute_receive_shift, take_checksum_failure, take_infinite
+from mptcp.connection.fallback import (
+    compute_receive_shift,
+    is_doubtful,
+    take_checksum_failure,
+    take_first_mapping,
+    take_infinite,
+)
 from mptcp.connection.mapping import Run, add, find, is_allowed, is_overlapping, release
 from mptcp.connection.state import Signal, State
 from mptcp.keys import compute_dss_checksum
@@ -62,7 +68,7 @@ def take_mapping(control: Control, branch: Branch, mapping: Mapping, arrival: Ar
             reset(control, branch, REASON_MPTCP, "checksum presence", now)  # [R8684-3.3-11]
             return
         checksum = None  # [R6824-3.3-01]
-    branch.has_mapping = True
+    take_first_mapping(branch, now)
     control.is_peer_wide = control.is_peer_wide or mapping.wide
     dsn = compute_dsn(control, mapping)
     length = compute_text_length(mapping)
@@ -150,9 +156,14 @@ def take_text(control: Control, branch: Branch, text: tuple[Text, ...], now: Mic
             inbound.skip(stop - start)
             release(branch.received, stop)
             return
+    if text and is_doubtful(control, branch, now):
+        reset(control, branch, REASON_MIDDLEBOX, "text that may have come before", now)
+        return
     for piece in text:
         inbound.append(piece)
     advance(control, branch, now)
+    if text and len(inbound) > 0 and now > branch.fresh_until:
+        branch.is_late = True
 
 
 def take_late(control: Control, branch: Branch, arrival: Arrival, now: Micros) -> None:

@@ -115,14 +115,72 @@ def test_infinite_mapping_with_a_gap() -> None:
     user.reads(b"first")
 
 
-@pytest.mark.clause("R8684-3.7-11", "R8684-3.7-12", "R8684-3.6-17")
-def test_text_waits_and_we_leave() -> None:
-    """Text whose mapping was lost may be there twice: no fallback of our own, a RST with the reason."""
-    user, peer = established(multipath=True)
-    peer.sends(ACK, b"first", [DataSignal(ack=1, dsn=1, ssn=1, length=5)])
+def with_text_that_waits() -> Scene:
+    """Five octets came with a mapping, and five at once behind them without."""
+    user, peer = established(multipath=True, rtt=RTT)
+    peer.sends(ACK, b"hello", [DataSignal(ack=1, dsn=1, ssn=1, length=5)])
     user.hears(Readable)
-    peer.sends(ACK, b"hello", [])
-    user.writes(b"world")
+    peer.sends(ACK, b"world", [])
+    user.reads(b"hello")
+    return user, peer
+
+
+def left_after_the_peer(pause: int = 0) -> Scene:
+    """It saw no Data ACK of ours, and we see none when we write: nobody was so quick to send data again."""
+    user, peer = with_text_that_waits()
+    peer.waits(peer.dialogue.now + pause)
+    user.writes(b"we")
+    peer.skips()
+    peer.sends(ACK, options=[])
+    user.hears(FellBack, Readable)
+    user.reads(b"world")
+    return user, peer
+
+
+@pytest.mark.clause("R8684-3.7-06", "R8684-3.7-09", "R8684-3.7-10")
+@pytest.mark.parametrize("pause", [0, SECOND])
+def test_peer_left_before_us(pause: int) -> None:
+    """What waits is new. The peer has the infinite mapping, and whatever it says from now on is new, too."""
+    user, peer = left_after_the_peer(pause)
+    user.writes(b"more")
+    peer.expects(ACK, text=b"more", options=[has_infinite])
+    peer.sends(ACK, options=[])
+    peer.waits(peer.dialogue.now + SECOND)
+    peer.sends(ACK, b"there", [])
+    user.hears(Readable)
+    user.reads(b"there")
+
+
+@pytest.mark.clause("R8684-3.7-09", "R8684-3.7-21")
+def test_peer_left_before_us_and_goes_on() -> None:
+    """What follows at once is as new as what waited."""
+    user, peer = left_after_the_peer()
+    peer.sends(ACK, b"there", [])
+    user.hears(Readable)
+    user.reads(b"there")
+
+
+@pytest.mark.clause("R8684-3.7-11", "R8684-3.7-12")
+@pytest.mark.parametrize("pause", [0, SECOND])
+def test_peer_may_not_have_left(pause: int) -> None:
+    """Only its options may be lost: then it sends again what waited, as long as it knows nothing of us."""
+    user, peer = left_after_the_peer(pause)
+    peer.waits(peer.dialogue.now + 201 * MILLISECOND)
+    peer.sends(ACK, b"world", [])
+    is_reset(user, peer)
+
+
+@pytest.mark.clause("R8684-3.7-11", "R8684-3.7-12", "R8684-3.6-17")
+@pytest.mark.parametrize("is_mapped_meanwhile", [False, True])
+def test_text_waits_and_we_leave(is_mapped_meanwhile: bool) -> None:
+    """Later its mapping may be lost and it may be there twice: no fallback, a RST with the reason."""
+    user, peer = with_text_that_waits()
+    if is_mapped_meanwhile:
+        peer.sends(ACK, b"", [DataSignal(ack=1, dsn=6, ssn=6, length=5)])
+        user.hears(Readable)
+    peer.waits(peer.dialogue.now + 201 * MILLISECOND)
+    peer.sends(ACK, b"world", [])
+    user.writes(b"we")
     peer.skips()
     peer.sends(ACK, options=[])
     peer.expects(RST | ACK, options=[TcpReset(0, 6)])
