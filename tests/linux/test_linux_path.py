@@ -61,7 +61,7 @@ def test_a_narrow_path(lab: Lab, swap: Any, remote: str, says: str, multipath: b
         packets = run(lab, far, remote, swap, Choices(multipath=multipath))
     first = [len(packet) for packet in packets[:20]]
     last = [len(packet) for packet in packets[len(packets) // 2 :]]
-    assert max(first) == 1_500
+    assert max(first) >= 1_496  # with MP_CAPABLE there is room for a longer option
     assert 1_280 <= max(last) <= (NARROW if says == "says so" else 1_500)
     longest = sorted(last)[len(last) // 2 :]
     assert sum(length > NARROW for length in longest) < 10  # probes, at most

@@ -102,7 +102,7 @@ def send_all(tcb: Control, now: int) -> int:
         plan = make_plan(tcb, now)
         if plan.kind is Kind.NOTHING:
             return high
-        segment = transmit(tcb, plan, Terms(3000, (), 1 << 40), now)
+        segment = transmit(tcb, plan, Terms(3000, (), 1 << 40, 0), now)
         if plan.kind is Kind.TEXT:
             high = max(high, plan.start + segment.text_length)
     raise AssertionError("it sends for ever")

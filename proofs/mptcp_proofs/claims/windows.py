@@ -93,7 +93,7 @@ def announces(shift: Shift, is_syn: bool, rcv_nxt: Offset, before: Window, wante
     tcb.rcv_nxt = rcv_nxt
     tcb.rcv_edge = rcv_nxt + before
     tcb.rcv_shift = shift
-    segment = make(tcb, 1, SYN | ACK if is_syn else ACK, (), (), Terms(wanted, (), 0))
+    segment = make(tcb, 1, SYN | ACK if is_syn else ACK, (), (), Terms(wanted, (), 0, 0))
     scale = 0 if is_syn else shift
     if before > wanted:
         reach("a window that was larger")

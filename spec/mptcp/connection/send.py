@@ -250,6 +250,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
     """On what terms the planned segment leaves; it is noted that it does."""
     tcb = branch.subflow.tcb
     limit = tcb.snd_queue.end
+    overhead = 0
     options: tuple[Option, ...] = ()
     if plan.kind is Kind.SYN:
         if not branch.is_first:
@@ -271,6 +272,8 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
             limit = run.end
             # [R8684-3-03] data has its mapping, [R8684-3.7-05] also when it could do without
             options = compute_text_options(control, branch, run)
+            if carries_key(control):
+                overhead = DSS_LENGTH  # under which it may go again, and which is longer
         else:
             options = compute_ack_options(control, branch)
         note_key(control, options)
@@ -281,7 +284,7 @@ def make_terms(control: Control, branch: Branch, plan: Plan) -> Terms:
             branch.fail_dsn = NO_OFFSET  # said once; again when asked again
     shift = 0 if plan.kind is Kind.SYN else tcb.rcv_shift
     free = control.choices.receive_buffer - len(control.rcv_ready)
-    return Terms(compute_announced(compute_window(control), free, shift), options, limit)
+    return Terms(compute_announced(compute_window(control), free, shift), options, limit, overhead)
 
 
 def is_narrow(control: Control, offset: int) -> bool:
@@ -325,12 +328,17 @@ def compute_text_options(control: Control, branch: Branch, run: Run) -> tuple[Op
     return options
 
 
+def carries_key(control: Control) -> bool:
+    """Whether text has MP_CAPABLE in place of DSS, since the peer may not have our key [R8684-3.1-25]."""
+    return control.version > 0 and control.is_initiator and not control.is_confirmed
+
+
 def compute_text_option(control: Control, run: Run, snd_syn: int = 0) -> Option:
     """The mapping of a segment of text: repeated on each segment it covers [R8684-3.3.1-02].
 
     ``snd_syn`` octets went with the SYN, and no SSN counts them [R8684-B.3-01].
     """
-    if control.version > 0 and control.is_initiator and not control.is_confirmed:
+    if carries_key(control):
         return compute_data_option(control, run.wire_length, run.checksum)
     mapping = make_mapping(control, run.dsn, run.ssn - snd_syn, run.wire_length, run.checksum, False)
     return Dss(compute_data_ack(control), mapping)

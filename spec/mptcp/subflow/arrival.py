@@ -107,12 +107,14 @@ class Plan(Value):
 class Terms(Value):
     """On what terms a segment leaves: the window to announce (octets), MPTCP options, where to stop.
 
-    ``limit`` is the offset that text of this segment may not cross (the end of its mapping).
+    ``limit`` is the offset that text of this segment may not cross (the end of its mapping), ``overhead``
+    the octets of options, besides timestamps, that it may have to make room for when it goes again.
     """
 
-    __match_args__ = ("window", "options", "limit")
+    __match_args__ = ("window", "options", "limit", "overhead")
 
-    def __init__(self, window: i64, options: tuple[Option, ...], limit: i64) -> None:
+    def __init__(self, window: i64, options: tuple[Option, ...], limit: i64, overhead: i64) -> None:
         self.window: Final = window
         self.options: Final = options
         self.limit: Final = limit
+        self.overhead: Final = overhead

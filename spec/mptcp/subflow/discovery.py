@@ -188,19 +188,18 @@ def compute_probe_room(tcb: Control, waiting: i64, usable: i64, overhead: i64) -
     return 0 if tcb.snd_una < tcb.snd_nxt else -1
 
 
-def compute_size(tcb: Control, start: i64, stop: i64, size: i64) -> i64:
+def compute_size(tcb: Control, start: i64, stop: i64, size: i64, options: i64) -> i64:
     """Text octets of the new segment at ``start``, ``size`` unless it is a probe; notes what is tested.
 
-    ``stop`` is where its text must end at the latest.
+    ``stop`` is where its text must end at the latest, ``options`` are octets of options.
     """
     path = tcb.path
-    options = tcb.snd_mss - size
     length = stop - start
     if size < length <= path.probe_size - path.header - options:
         path.start_test(path.header + options + length, start, stop, True)
         return length
     if path.test_end == NEVER and length >= size:
-        path.start_test(path.size, start, start + size, False)
+        path.start_test(path.header + options + size, start, start + size, False)
     return size
 
 

@@ -270,10 +270,10 @@ def make_reset(tcb: Control, terms: Terms, now: Micros) -> Segment:
 def make_text(tcb: Control, start: i64, terms: Terms, now: Micros) -> Segment:
     """Text from ``start``, the FIN where it ends, or the FIN alone."""
     layout = lay_out(tcb, terms, now)
-    size = max(1, tcb.snd_mss - layout.length)
+    size = min(max(1, tcb.snd_mss - layout.length), compute_text_limit(tcb, terms.overhead))
     is_again = start < tcb.snd_nxt
     if not is_again and (tcb.path.probe_size or tcb.path.arrived < tcb.path.size) and not tcb.probe_now:
-        size = compute_size(tcb, start, min(tcb.snd_queue.end, terms.limit), size)
+        size = compute_size(tcb, start, min(tcb.snd_queue.end, terms.limit), size, layout.length)
     limit = size if is_again else compute_segment_limit(size, tcb.choices.offload)
     stop = min(min(start + limit, tcb.snd_queue.end), terms.limit)
     if tcb.probe_now:

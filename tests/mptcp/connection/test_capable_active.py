@@ -4,16 +4,18 @@ import pytest
 
 from mptcp.connection.info import ConnectionInfo
 from mptcp.events import Closed, Established, FellBack, Finished, Readable, Troubled
+from mptcp.numbers import MASK_32
 from mptcp.parameters import MILLISECOND, SECOND
 from mptcp.wire.dss import Dss
 from mptcp.wire.handshake import (
+    CHECKSUM_REQUIRED,
     HMAC_SHA256,
     CapableAck,
     CapableData,
     CapableSyn,
     CapableSynAck,
 )
-from mptcp.wire.options import Option, Unknown
+from mptcp.wire.options import Option, Sack, SackPermitted, Timestamps, Unknown
 from mptcp.wire.segment import ACK, FIN, SYN, Segment
 from mptcp_model.dialogue import PEER_KEY, DataSignal, Peer, User, read_text
 from mptcp_model.simulated.capture import Packet
@@ -199,6 +201,25 @@ def test_first_data_partly_lost() -> None:
     peer.acked = 1
     again = peer.expects(ACK, seq=1, by=2 * SECOND)
     assert find(again, CapableData) == CapableData(1, HMAC_SHA256, peer.host_key, PEER_KEY, 5_000, None)
+
+
+@pytest.mark.clause("R8684-3.3-04", "R8684-3.1-28", "R8684-3.1-29")
+@pytest.mark.parametrize("flags", [HMAC_SHA256, HMAC_SHA256 | CHECKSUM_REQUIRED])
+@pytest.mark.parametrize("stamps", [(), (Timestamps(1, 0),)])
+def test_first_data_lost_and_the_key_known(stamps: tuple[Option, ...], flags: int) -> None:
+    """What leaves with MP_CAPABLE has room for the longer DSS with which it may go again: it is not cut."""
+    user, peer = syn_sent(multipath=True)
+    options = [*PEER_OPTIONS, SackPermitted(), CapableSynAck(1, flags, PEER_KEY), *stamps]
+    peer.sends(SYN | ACK, options=options)
+    user.writes(bytes(8_000))
+    first = peer.skips()[1]
+    assert isinstance(find(first, CapableData), CapableData)
+    others = (first.sequence + first.text_length & MASK_32, peer.host_isn + 8_001 & MASK_32)
+    peer.sends(ACK, ack=1, options=[DataSignal(ack=1), Sack((others,)), *stamps])
+    again = peer.expects(ACK, seq=1, options=[Dss])
+    assert again.text_length == first.text_length
+    assert sum([option.compute_size() for option in again.options]) == (40 if stamps else 28)
+    peer.expects_nothing()
 
 
 @pytest.mark.clause("R8684-3.1-57", "R8684-3.1-56", "R8684-3.1-05")
