@@ -144,9 +144,9 @@ class Device:
 
     def close(self) -> None:
         """Close it; a TUN interface that we made disappears. Closing twice is no harm."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor = self.detach()  # first: closing takes a while, and a signal's handler may close it, too
+        if descriptor >= 0:
+            os.close(descriptor)
             if self._guard is not None:
                 self._guard.close()
 

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Final, Self
 
@@ -34,6 +35,7 @@ from mptcp_stack.forwarder import PERFECT, Line
 from mptcp_stack.lock import Lock, sweep
 from mptcp_stack.namespace import call_inside, create, remove
 from mptcp_stack.peer import Peer
+from mptcp_stack.signals import ENDING, held
 from mptcp_stack.tun import open_tun
 from mptcp_stack.wire import Wire, make_device
 
@@ -61,17 +63,15 @@ class Lab:
     def __init__(self, sysctls: Mapping[str, str] | None = None) -> None:
         self.name: Final = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
         self._owner: Final = os.getpid()
-        self._devices: list[Device] = []
-        self._peers: list[Peer] = []
-        self._wires: list[Wire] = []
-        self._open = False
+        self._guard: Final = ExitStack()
+        _watch(self)
         try:
-            sweep(PREFIX)
-            self._lock: Final = Lock(self.name)
-            self._open = True
-            _watch(self)
-            create(self.name)
-            call_inside(self.name, lambda: network.prepare({**SYSCTLS, **(sysctls or {})}))
+            with held():
+                sweep(PREFIX)
+                self._guard.callback(Lock(self.name).release)
+                self._guard.callback(remove, self.name)
+                create(self.name)
+                call_inside(self.name, lambda: network.prepare({**SYSCTLS, **(sysctls or {})}))
         except PermissionError as error:
             self.close()
             raise PermissionError(error.errno, "a lab needs root (or CAP_SYS_ADMIN)") from error
@@ -113,7 +113,7 @@ class Lab:
             offloads=offloads,
             threaded=threaded,
         )
-        self._devices.append(device)
+        self._guard.callback(device.close)
         if apart:
             call_inside(self.name, lambda: network.route_by_source(device.name, TABLE + number))
         return device
@@ -127,7 +127,7 @@ class Lab:
         """
         far = self.open_tun(number, mtu, apart=apart)
         device, end = make_device(f"wire{number}", far.addresses, mtu)
-        self._devices.append(device)
+        self._guard.callback(device.close)
         return device, self._lay(far, end, line, seed)
 
     def lay_wire(
@@ -160,7 +160,7 @@ class Lab:
     def _lay(self, near: Device, end: int, line: Line, seed: int) -> Wire:
         """The wire from the device, which is the wire's from now on, to the descriptor."""
         wire = Wire(near.detach(), end, line, seed)
-        self._wires.append(wire)
+        self._guard.callback(wire.close)
         return wire
 
     def join(self, other: "Lab", number: int = 0, offload: bool = True) -> None:
@@ -235,7 +235,7 @@ class Lab:
             stderr=subprocess.PIPE,
         )
         peer = Peer(process)
-        self._peers.append(peer)
+        self._guard.callback(peer.kill)
         return peer
 
     # -- what the kernel does there -----------------------------------------------------------------
@@ -289,18 +289,13 @@ class Lab:
 
     def close(self) -> None:
         """End what runs inside, close our devices, remove the namespace. Closing twice is no harm."""
-        if not self._open or os.getpid() != self._owner:
+        if os.getpid() != self._owner:
             return
-        self._open = False
-        _unwatch(self)
-        for peer in self._peers:
-            peer.kill()
-        for wire in self._wires:
-            wire.close()
-        for device in self._devices:
-            device.close()
-        remove(self.name)
-        self._lock.release()
+        try:
+            with held():
+                self._guard.close()
+        finally:
+            _unwatch(self)
 
 
 # -- labs that are open, and the signals that would leave them behind -----------------------------------
@@ -314,7 +309,7 @@ def _watch(lab: Lab) -> None:
     _labs.append(lab)
     if len(_labs) > 1 or threading.current_thread() is not threading.main_thread():
         return
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         before = signal.getsignal(number)
         # Python's own SIGINT handler unwinds, and a handler of asyncio's or of the program's may too
         if before is signal.SIG_IGN or (number == signal.SIGINT and before is not signal.SIG_DFL):
@@ -343,12 +338,20 @@ def _close_all() -> None:
 def _close_all_and_chain(number: int, frame: FrameType | None) -> None:
     """On a signal: take the labs down, then do what would have been done without us."""
     before = _handlers.get(number, signal.SIG_DFL)
-    _close_all()
-    if callable(before):
-        before(number, frame)
-        return
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    try:
+        _close_all()
+    finally:
+        if callable(before):
+            before(number, frame)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
 
-atexit.register(_close_all)
+def _close_at_exit() -> None:
+    """What comes now must not keep one of them open."""
+    with held():
+        _close_all()
+
+
+atexit.register(_close_at_exit)

@@ -14,6 +14,8 @@ from typing import Final, TypeVar
 
 from pyroute2 import netns
 
+from mptcp_stack.signals import held
+
 T = TypeVar("T")
 
 CLONE_NEWNET: Final = 0x40000000
@@ -25,7 +27,8 @@ def call_inside(name: str | None, function: Callable[[], T]) -> T:
     """Call ``function`` on a new thread inside the namespace ``name`` (None: the caller's own).
 
     A process started there stays there, and so does a device or a socket opened there. What the function
-    raises is raised here; OSError if there is no such namespace or no right to enter it.
+    raises is raised here; OSError if there is no such namespace or no right to enter it. A signal waits
+    until the thread is done: nothing goes on there behind the caller's back.
     """
     results: list[T] = []
     errors: list[BaseException] = []
@@ -39,8 +42,9 @@ def call_inside(name: str | None, function: Callable[[], T]) -> T:
             errors.append(error)
 
     thread = threading.Thread(target=enter, name=f"inside {name}", daemon=True)
-    thread.start()
-    thread.join()
+    with held():
+        thread.start()
+        thread.join()
     if errors:
         raise errors[0]
     return results[0]

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,6 +23,15 @@ def lab() -> Iterator[Lab]:
     """A namespace with the kernel in it, and nothing else."""
     with Lab() as lab:
         yield lab
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> list[str]:
+    """What to say before a command whose labs nobody else sees, nor sweeps: its /run is ``tmp_path``.
+
+    What is left of its labs, namespaces and locks, is there to be found as "*/mptcp-*".
+    """
+    return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /run && exec "$@"', str(tmp_path)]
 
 
 @pytest.fixture

@@ -202,6 +202,68 @@ def test_signals_leave_nothing(number: signal.Signals, status: int) -> None:
     check_nothing_left(name, child)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_at_any_step(number: signal.Signals, apart: list[str]) -> None:
+    """While a lab is made, used or taken down: each step that Python audits is once the moment.
+
+    What runs inside holds a pipe open; its end tells that all of it is gone.
+    """
+    body = f"""
+    import os, select, sys
+    from contextlib import suppress
+    from pathlib import Path
+    from mptcp_stack.lab import Lab
+
+    def audit(event, arguments):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), {int(number)})
+
+    step = status = left = 1
+    while status:
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if not child:
+            left = step
+            sys.addaudithook(audit)
+            with suppress(KeyboardInterrupt), Lab() as lab:
+                lab.popen("sleep", "1000", stdin=theirs, stdout=theirs)
+            os._exit(left < 1)
+        os.close(theirs)
+        status = os.waitpid(child, 0)[1]
+        if not select.select([ours], [], [], 20)[0]:
+            print("step", step, "left a process")
+        os.close(ours)
+        for path in Path("/run").glob("*/mptcp-*"):
+            print("step", step, "left", path)
+        step += 1
+    print(step > 50)
+    """
+    answer = subprocess.run(
+        [*apart, sys.executable, "-c", textwrap.dedent(body)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert answer.stdout == "True\n", answer.stderr
+
+
+def test_signal_while_a_peer_is_read() -> None:
+    """What is being read cannot be closed there and then; all else is, and the lab is gone."""
+    body = """
+    peer = lab.peer("receive", "--listen", "127.0.0.1", "8000")
+    peer.wait_ready()
+    signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGTERM))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    peer.wait_report()
+    """
+    process, name, child = start(body)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    check_nothing_left(name, child)
+
+
 def test_signals_are_chained() -> None:
     """Who had a handler before us still gets the signal, after the labs are gone."""
     body = """
@@ -259,12 +321,7 @@ def test_sweep_without_a_lock() -> None:
 
 def test_sweep_while_the_folder_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The last lab of all removes the folder between any two calls of a sweep."""
-
-    class Going(type(tmp_path)):  # type: ignore[misc]
-        def is_dir(self) -> bool:
-            return True
-
-    monkeypatch.setattr(lock, "FOLDER", Going(tmp_path / "gone"))
+    monkeypatch.setattr(lock, "FOLDER", tmp_path / "gone")
     assert lock.list_locks() == []
     assert sweep("no-lab-of-that-name-") == []
 

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from mptcp_stack import namespace
 from mptcp_stack.forwarder import Line
-from mptcp_stack.lab import PREFIX, Lab
+from mptcp_stack.lab import Lab
 
 pytestmark = pytest.mark.linux
 
@@ -68,38 +68,22 @@ def test_what_cannot_be_tried() -> None:
     assert answer.returncode == 0
 
 
-def find_session(name: str) -> int:
-    """The session of the process that a lab belongs to; 0 if it is gone, -1 for no lab of ours."""
-    if not name.startswith(PREFIX):
-        return -1
-    try:
-        return os.getsid(int(name.removeprefix(PREFIX).split("-")[0]))
-    except ProcessLookupError:
-        return 0
-
-
-def test_interrupted() -> None:
-    """Ctrl-C: the climbers are called back, and nothing of their labs is left.
-
-    Somebody else may come and go in labs of his own meanwhile.
-    """
-    before = set(namespace.list_names())
+def test_interrupted(apart: list[str], tmp_path: Path) -> None:
+    """Ctrl-C: the climbers are called back, and nothing of their labs is left."""
     process = subprocess.Popen(
-        [sys.executable, "-c", CODE, "lab", "--ladder", "tcp", "--rung", "path-silent"],
+        [*apart, sys.executable, "-c", CODE, "lab", "--ladder", "tcp", "--rung", "path-silent"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
-        start_new_session=True,
     )
-    while not any(find_session(name) == process.pid for name in namespace.list_names()):
+    while not any(tmp_path.glob("*/mptcp-*")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint) == (130, "")
-    left = set(namespace.list_names()) - before
-    assert not any(find_session(name) in (0, process.pid) for name in left)
+    assert list(tmp_path.glob("*/mptcp-*")) == []
 
 
 def test_wrong_words() -> None:

@@ -3,7 +3,11 @@
 import errno
 import os
 import socket
+import sys
+from collections.abc import Callable
 from ipaddress import ip_address
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -143,3 +147,30 @@ def test_writes_some(device_and_wire: tuple[Device, socket.socket]) -> None:
     assert wire.recv(100) == b"headertwo"
     device.close()
     wire.close()
+
+
+def test_closed_while_it_closes(cable: Callable[..., tuple[Device, Device]]) -> None:
+    """By a signal's handler, before any line of closing: a descriptor is closed once."""
+    lines = 0
+    before = sys.gettrace()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal lines
+        if frame.f_code is not Device.close.__code__:
+            return None
+        if event == "line":
+            lines -= 1
+            if lines == 0:
+                left.close()
+        return trace
+
+    for line in range(1, 10):
+        left, right = cable()
+        lines = line
+        sys.settrace(trace)
+        try:
+            left.close()
+        finally:
+            sys.settrace(before)
+        right.close()
+    assert lines > 0
