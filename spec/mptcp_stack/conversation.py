@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, final
 
-from mptcp_stack.copying import FileEnd, Tally, copy_both_ways, open_sink, open_source
+from mptcp_stack.copying import CHUNK, FileEnd, Tally, copy_both_ways, open_sink, open_source
 from mptcp_stack.live import Board
 from mptcp_stack.report import describe, describe_subflows, print_json, say, summarize
 from mptcp_stack.stack import Stack
@@ -53,7 +53,7 @@ async def connect(stack: Stack, host: str, port: int, wishes: Wishes, timeout: f
     async with stack:
         try:
             async with asyncio.timeout(timeout):
-                streams = await open_connection(host, port, stack=stack)
+                streams = await open_connection(host, port, stack=stack, limit=CHUNK)
         except TimeoutError as error:
             if error.errno is not None:
                 raise
@@ -71,7 +71,9 @@ async def serve(stack: Stack, port: int, wishes: Wishes, keep: bool) -> None:
     """Conversations with whoever connects: one, or one after the other until interrupted."""
     async with stack:
         waiting: asyncio.Queue[Streams] = asyncio.Queue()
-        server = await start_server(lambda *streams: waiting.put_nowait(streams), port=port, stack=stack)
+        server = await start_server(
+            lambda *streams: waiting.put_nowait(streams), port=port, stack=stack, limit=CHUNK
+        )
         names = " and ".join(str(ipaddress.ip_address(one)) for one in stack.addresses)
         say(f"listening on {names} port {port} (interface {stack.devices[0].name})")
         serving = asyncio.create_task(server.serve_forever())
@@ -128,8 +130,8 @@ class Conversation:
             source.size() if source is not None else 0,
             lambda: self._writer.get_extra_info("mptcp"),
         )
-        self._sent: Final = Tally()
-        self._received: Final = Tally()
+        self._sent: Final = Tally(wishes.as_json)
+        self._received: Final = Tally(wishes.as_json)
 
     async def run(self) -> None:
         """Until both directions have ended. Raises OSError when one could not."""

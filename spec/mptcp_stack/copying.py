@@ -1,7 +1,7 @@
-"""Octets between a connection and files, counted and hashed on the way.
+"""Octets between a connection and files, counted on the way, and hashed if somebody asks.
 
-Reading standard input or writing to a slow pipe may block for ever, while packets must go on being answered:
-each such call runs on a thread of its own that nobody waits for at the end.
+Reading standard input or writing to a slow pipe may block for ever, and hashing lasts, while packets must go
+on being answered: such calls run on threads that nobody waits for at the end.
 """
 
 import asyncio
@@ -11,47 +11,87 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from queue import Queue
 from typing import Final, TypeVar, final
 
-CHUNK: Final = 262_144  # octets per read
+CHUNK: Final = 1 << 20  # octets per read
 LOOK: Final = 0.005  # seconds between two looks at what is acknowledged
 
 T = TypeVar("T")
 
 
-async def call_aside(function: Callable[[], T]) -> T:
-    """Call a function that may block, on a thread that the interpreter does not wait for."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
+@final
+class Aside:
+    """A thread for calls that may block or last, one by one; the interpreter does not wait for it."""
 
-    def settle(result: T | None, error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
+    def __init__(self, room: int = 0) -> None:
+        self._jobs: Final[Queue[Callable[[], None] | None]] = Queue(room)
+        self._thread: threading.Thread | None = None
 
-    def work() -> None:
-        try:
-            result, error = function(), None
-        except Exception as caught:
-            result, error = None, caught
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
-            loop.call_soon_threadsafe(settle, result, error)
+    def post(self, job: Callable[[], None] | None) -> None:
+        """Have it done, sooner or later; waits where ``room`` jobs are waiting. None is the thread's end."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
 
-    threading.Thread(target=work, daemon=True).start()
-    return await future
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            job()
+
+    def start(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Call a function there: what it will return or raise."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: T | None, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]
+
+        def work() -> None:
+            try:
+                result, error = function(), None
+            except Exception as caught:
+                result, error = None, caught
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(settle, result, error)
+
+        self.post(work)
+        return future
+
+    def end(self) -> None:
+        """What was posted is done, and nothing more."""
+        if self._thread is not None:
+            self.post(None)
+            self._thread = None
+
+    def wait(self) -> None:
+        """Until all that was posted is done."""
+        done = threading.Event()
+        self.post(done.set)
+        done.wait()
+
+
+HASHING: Final = Aside(16)
+"""Where SHA-256 is computed: on another core, at best, than the packets."""
 
 
 @final
 class Tally:
-    """What went one way: octets, SHA-256, and the seconds from the first octet to the last, or to its end."""
+    """What went one way: octets, and the seconds from the first octet to the last, or to its end.
 
-    def __init__(self) -> None:
+    ``hashing``: their SHA-256, too, which takes longer than all the rest.
+    """
+
+    def __init__(self, hashing: bool = True) -> None:
         self.octets = 0
-        self._digest: Final = hashlib.sha256()
+        self._digest: Final = hashlib.sha256() if hashing else None
         self._first = self._last = 0.0
 
     def add(self, chunk: bytes) -> None:
@@ -60,7 +100,8 @@ class Tally:
         if not self.octets:
             self._first = self._last
         self.octets += len(chunk)
-        self._digest.update(chunk)
+        if self._digest is not None:
+            HASHING.post(partial(self._digest.update, chunk))
 
     def end(self) -> None:
         """All of it has arrived, now."""
@@ -68,7 +109,10 @@ class Tally:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 so far, in hexadecimal."""
+        """The SHA-256 so far, in hexadecimal; empty if nobody asked."""
+        if self._digest is None:
+            return ""
+        HASHING.wait()
         return self._digest.hexdigest()
 
     @property
@@ -90,6 +134,8 @@ class FileEnd:
         self.path: Final = path
         self.descriptor: Final = descriptor if path is None else os.open(path, flags | os.O_CLOEXEC, 0o644)
         self._plain: Final = path is not None and path.is_file()
+        self._aside: Final = Aside()
+        self._writing: asyncio.Future[None] | None = None
 
     def size(self) -> int | None:
         """Octets of a plain file; None for anything else."""
@@ -99,17 +145,22 @@ class FileEnd:
         """The next chunk; empty at the end."""
         if self._plain:
             return os.read(self.descriptor, CHUNK)
-        return await call_aside(lambda: os.read(self.descriptor, CHUNK))
+        return await self._aside.start(lambda: os.read(self.descriptor, CHUNK))
 
     async def write(self, chunk: bytes) -> None:
-        """Write all of a chunk."""
-        if self._plain:
-            write_all(self.descriptor, chunk)
-        else:
-            await call_aside(lambda: write_all(self.descriptor, chunk))
+        """Write all of a chunk once the one before is written: what became of this one, ``flush`` tells."""
+        await self.flush()
+        self._writing = self._aside.start(lambda: write_all(self.descriptor, chunk))
+
+    async def flush(self) -> None:
+        """Until all is written. Raises OSError where it cannot be."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
 
     def close(self) -> None:
         """Close what we opened."""
+        self._aside.end()
         if self.path is not None:
             os.close(self.descriptor)
 
@@ -151,6 +202,7 @@ async def receive_file(reader: asyncio.StreamReader, sink: FileEnd, tally: Tally
     while chunk := await reader.read(CHUNK):
         tally.add(chunk)
         await sink.write(chunk)
+    await sink.flush()
 
 
 async def copy_both_ways(

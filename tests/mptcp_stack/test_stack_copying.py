@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 
 from mptcp.choices import Choices
 from mptcp_stack.copying import (
+    Aside,
     Tally,
-    call_aside,
     copy_both_ways,
     open_sink,
     open_source,
@@ -22,25 +23,42 @@ from mptcp_stack.copying import (
 from mptcp_stack.streams import open_connection, start_server
 
 
-def test_call_aside_returns_and_raises() -> None:
-    """What a function returns or raises on its thread arrives here."""
+def test_aside_returns_and_raises() -> None:
+    """What a function returns or raises on the thread arrives here."""
 
     async def main() -> None:
-        assert await call_aside(lambda: 1 + 1) == 2
+        aside = Aside()
+        assert await aside.start(lambda: 1 + 1) == 2
         with pytest.raises(ZeroDivisionError):
-            await call_aside(lambda: 1 // 0)
+            await aside.start(lambda: 1 // 0)
+        aside.end()
 
     asyncio.run(main())
 
 
-def test_nobody_waits_for_a_call_aside() -> None:
+def test_aside_does_one_after_the_other() -> None:
+    """In order, on a thread that ends after the last one and begins again with the next."""
+    aside, done = Aside(), []
+    aside.end()
+    for number in range(100):
+        aside.post(partial(done.append, number))
+    aside.wait()
+    assert done == list(range(100))
+    aside.end()
+    aside.post(partial(done.append, 100))
+    aside.wait()
+    assert done[-1] == 100
+    aside.end()
+
+
+def test_nobody_waits_for_an_aside() -> None:
     """A read that never returns keeps nobody from leaving."""
     reading, writing = os.pipe()
 
     async def main() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await call_aside(lambda: os.read(reading, 1))
+                await Aside().start(lambda: os.read(reading, 1))
 
     asyncio.run(main())
     os.write(writing, b"x")
@@ -56,6 +74,26 @@ def test_tally() -> None:
     tally.add(b"def")
     assert tally.octets == 6
     assert tally.sha256 == hashlib.sha256(b"abcdef").hexdigest()
+    tally = Tally(hashing=False)
+    tally.add(b"abc")
+    assert (tally.octets, tally.sha256) == (3, "")
+
+
+def test_full_disk() -> None:
+    """What could not be written is told by the next write, or at the end."""
+
+    async def main() -> None:
+        sink = open_sink(Path("/dev/full"))
+        await sink.write(b"one")
+        with pytest.raises(OSError, match="No space left"):
+            await sink.write(b"two")
+        await sink.write(b"three")
+        with pytest.raises(OSError, match="No space left"):
+            await sink.flush()
+        await sink.flush()
+        sink.close()
+
+    asyncio.run(main())
 
 
 def test_files(tmp_path: Path) -> None:
