@@ -262,7 +262,7 @@ class Choices(Value):
         # RFC 7323 §2
         self.window_scaling: Final = window_scaling
         # RFC 7323 §3. With MPTCP an acknowledgment has room for one SACK block beside them, else for
-        # three: where packets overtake each other more goes again. RFC 8684 appendix A [R8684-A-07]
+        # three. RFC 8684 appendix A [R8684-A-07]
         self.timestamps: Final = timestamps
         # Selective acknowledgments, both ways. RFC 2018 §2
         self.sack: Final = sack

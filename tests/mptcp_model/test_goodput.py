@@ -21,11 +21,11 @@ SHUFFLED = Line(50_000_000, 10 * MILLISECOND, reorder=0.05, reorder_delay=3 * MI
 LONG = Line(delay=500 * MILLISECOND, lose=frozenset({150}))
 
 
-def measure(line: Line, octets: int, **fields: Any) -> tuple[float, float]:
+def measure(line: Line, octets: int, seed: int = 0, **fields: Any) -> tuple[float, float]:
     """Megabits in a second until the last octet was read, and octets sent again for each one sent."""
     choices = Choices(**{"multipath": False, **fields})
     back = dataclasses.replace(line, lose=frozenset())
-    network = two_hosts(Path((line,), (back,)), seed="goodput", client=choices, server=choices)
+    network = two_hosts(Path((line,), (back,)), seed=f"goodput{seed}", client=choices, server=choices)
     client, server = network.machines["client"], network.machines["server"]
     server.listen(80, Sink())
     handle = client.connect(ipv4(0, 1), ipv4(0, 2), 80, Sender(bytes(octets)), network.now)
@@ -69,6 +69,18 @@ def test_reordering_is_no_loss() -> None:
     assert patient > 1.3 * blind
     assert patient > 0.95 * counting
     assert few < 0.6 * many
+
+
+@pytest.mark.clause("R8985-3.3.2-01")
+@pytest.mark.parametrize("timestamps", [True, False])
+@pytest.mark.parametrize("multipath", [True, False])
+def test_reordering_is_learnt(multipath: bool, timestamps: bool) -> None:
+    """Where nothing is lost hardly anything goes again, with room for one SACK block or for four."""
+    line = dataclasses.replace(SHUFFLED, queue=1_000_000)
+    for seed in range(4):
+        speed, again = measure(line, 4_000_000, seed, multipath=multipath, timestamps=timestamps)
+        assert speed > 33
+        assert again < 0.005
 
 
 @pytest.mark.clause("R8312-4.1-01")

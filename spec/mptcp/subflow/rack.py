@@ -77,6 +77,15 @@ def note_duplicate_report(tcb: Control) -> None:
         rack.reo_wnd_persist = REO_WND_PERSIST
 
 
+def note_overtaken(tcb: Control) -> None:
+    """What was taken for lost had been overtaken: that is reordering, though it went again by then.
+
+    Step 3 of RFC 8985 §6.2 cannot see it, and as long as nothing was seen step 4 waits for nothing, however
+    many duplicates are reported: the same mistake again and again [R8985-3.3.2-01].
+    """
+    tcb.rack.reordering_seen = True
+
+
 def forget(tcb: Control) -> None:
     """What was sent after what, as far as it was known, misled: begin anew with what arrives next."""
     tcb.rack.xmit_ts = -1

@@ -47,6 +47,8 @@ def respond(tcb: Control, una: i64, newly: i64, is_dup: bool, echo: i64, now: Mi
         tcb.duplicates += 1  # [R6675-5-01]
     if tcb.episode is not None and (tcb.phase is not Phase.OPEN or tcb.episode.doubled):
         if spurious.is_mistake(tcb, una, echo):
+            if tcb.phase is not Phase.SLOW:
+                rack.note_overtaken(tcb)
             take_back(tcb, "by timestamps or duplicates", now)
         elif tcb.phase is Phase.SLOW:
             judge(tcb, spurious.decide(tcb, acked, newly, is_dup), now)

@@ -110,6 +110,21 @@ def test_reordering_seen() -> None:
     assert 3 in leaves(peer)
 
 
+@pytest.mark.clause("R8985-3.3.2-01", "R2883-5-01")
+def test_a_mistake_shows_reordering() -> None:
+    """What went again and then came twice had been overtaken: the next one is waited for."""
+    user, peer = sending()
+    assert reports(peer, 0, (1, 4))[0] == 0
+    tcb = find_tcb(user)
+    assert 1 not in reports(peer, 4) and tcb.phase is Phase.FAST and not tcb.rack.reordering_seen
+    reports(peer, 4, (0, 1))
+    assert tcb.phase is Phase.OPEN and tcb.rack.reordering_seen
+    assert 4 not in reports(peer, 4, (5, 9))
+    now = peer.dialogue.now
+    peer.waits(now + RTT // 2)  # two quarters, since there was a report of a duplicate
+    assert 4 in leaves(peer)
+
+
 @pytest.mark.clause("R8985-3.3.2-01", "R2883-4-05")
 def test_duplicates_make_patient() -> None:
     """Each round trip with a report of duplicates adds a quarter, up to a smoothed round trip."""
