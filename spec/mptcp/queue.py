@@ -9,7 +9,7 @@ from bisect import bisect_right
 from typing import Final
 
 from mptcp.parameters import CRUMB
-from mptcp.values import Record, Text
+from mptcp.values import Record, Text, join
 
 COMPACT_AFTER: Final = 64  # released entries before the list is cut; keeps release O(1) on average
 LOAF: Final = 4096  # octets; crumbs are joined up to here, so that memory follows the octets, not the pieces
@@ -94,7 +94,7 @@ class Queue(Record):
 
     def take(self, end: int) -> bytes:
         """The octets before ``end``, which must be held, for good: the copy that the application gets."""
-        octets = b"".join([text.octets() for text in self.cut(self.start, end)])
+        octets = join(self.cut(self.start, end))
         self.release(end)
         return octets
 

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mptcp.parameters import CRUMB
 from mptcp.queue import COMPACT_AFTER, Queue
-from mptcp.values import Text
+from mptcp.values import LONG, Text
 
 
 def make_text(octets: bytes, before: bytes = b"<<", after: bytes = b">>>") -> Text:
@@ -172,6 +172,18 @@ def test_memory_follows_what_is_held(length: int) -> None:
         queue.release(queue.end - 5)
         assert len(queue.texts) <= COMPACT_AFTER + 2
     assert read(queue.cut(queue.start, queue.end)) == b"56789"
+
+
+def test_taken_together() -> None:
+    """What is taken is all there is, however long its texts are."""
+    pieces = [bytes([number] * (LONG + off)) for number, off in enumerate((0, -1, 10_000, 5 - LONG))]
+    queue = Queue(0)
+    for piece in pieces:
+        queue.append(Text(b"before" + piece + b"behind", 6, 6 + len(piece)))
+    whole = b"".join(pieces)
+    assert queue.take(LONG + 1) == whole[: LONG + 1]
+    assert queue.take(queue.end) == whole[LONG + 1 :]
+    assert len(queue) == 0
 
 
 def test_release_within_a_text() -> None:
