@@ -1,4 +1,4 @@
-"""The compiled build: mypyc over the protocol and the reader of captures. The rest is in pyproject.toml.
+"""The compiled build: mypyc over what a packet passes and the reader of captures. The rest: pyproject.toml.
 
 Without a C compiler or without Python's headers the distribution is built all the same, to run its
 interpreted sources, and one line says so. MPTCP_PURE=1 asks for that.
@@ -21,6 +21,7 @@ BUILD = Path("build")  # whatever is made on the way lands here
 BUILD.mkdir(exist_ok=True)
 
 FOLDERS = ("spec/mptcp", "model/mptcp_model/decoding")
+FILES = ("spec/mptcp_stack/framing.py", "spec/mptcp_stack/device.py", "spec/mptcp_stack/loop.py")
 """What is compiled, into one library: calls between its modules are calls of C."""
 
 # Modules of these folders that are not compiled, and why.
@@ -37,7 +38,7 @@ FLAGS = ("-fno-semantic-interposition", "-fvisibility=hidden")
 def find_sources() -> list[str]:
     """Every module that is compiled, as a path below this folder."""
     found = [path for folder in FOLDERS for path in sorted(Path(folder).rglob("*.py"))]
-    return [str(path) for path in found if path.name not in INTERPRETED]
+    return [*(str(path) for path in found if path.name not in INTERPRETED), *FILES]
 
 
 def find_obstacle() -> str | None:

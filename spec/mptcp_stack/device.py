@@ -13,6 +13,7 @@ from mptcp.values import Address, Port, join
 from mptcp.wire.cutting import cut
 from mptcp.wire.ip import read_destination, read_destination_port
 from mptcp.wire.segment import Outgoing
+from mptcp_stack.flow import DeviceGone
 from mptcp_stack.framing import Framing
 
 LARGEST_PACKET: Final = 65_600  # octets that one read may bring: 65,535 and a little room
@@ -32,13 +33,6 @@ GONE: Final = frozenset(
         errno.ENOTCONN,
     }
 )
-
-
-class DeviceGone(OSError):
-    """The device was taken away: nothing will come from it and nothing can leave through it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(errno.ENETDOWN, f"the device {name} has gone away")
 
 
 @final
@@ -117,10 +111,9 @@ class Device:
         A packet that the device refuses for itself (the interface is down, no buffers) is lost, as
         on a cable. Raises DeviceGone.
         """
-        descriptor, emit = self._descriptor, self.framing.emit
-        is_bare = self.framing.size == 0
+        descriptor, framing = self._descriptor, self.framing
         for place, outgoing in enumerate(packets):
-            prefix = b"" if is_bare else emit(outgoing)
+            prefix = framing.emit(outgoing)
             if prefix is None:
                 self.dropped += 1
                 continue

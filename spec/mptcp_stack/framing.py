@@ -8,6 +8,7 @@ and us nobody has to.
 import struct
 from typing import Final, final
 
+from mptcp.native import mypyc_attr
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.wire.segment import Outgoing
 
@@ -22,11 +23,13 @@ PLAIN: Final = HEADER.pack(0, 0, 0, 0, 0, 0)
 """Nothing is to be done: the packet is short enough and its checksum finished."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Framing:
     """Nothing before the packet, ``size`` 0: a plain TUN interface, which does not cut (``offloads``)."""
 
-    size: int = 0
-    offloads: bool = False
+    def __init__(self, size: int = 0, offloads: bool = False) -> None:
+        self.size: Final = size
+        self.offloads: Final = offloads
 
     def emit(self, outgoing: Outgoing) -> bytes | None:
         """What goes before the packet; None if nobody can take it now."""
@@ -41,8 +44,8 @@ class Framing:
 class Virtual(Framing):
     """A TUN interface with IFF_VNET_HDR."""
 
-    size = HEADER.size
-    offloads = True
+    def __init__(self) -> None:
+        super().__init__(HEADER.size, True)
 
     def emit(self, outgoing: Outgoing) -> bytes:
         """See ``Framing``."""

@@ -52,10 +52,8 @@ DISCARD: Final = 9  # the port that nobody minds being knocked at
 class Ethernet(Framing):
     """A virtual-network header and an Ethernet header, to whichever neighbour is next on the way."""
 
-    size = HEADER.size + LINK_HEADER
-    offloads = True
-
     def __init__(self, name: str, hardware: bytes, namespace: str | None) -> None:
+        super().__init__(HEADER.size + LINK_HEADER, True)
         self._name: Final = name
         self._hardware: Final = hardware
         self._namespace: Final = namespace

@@ -17,29 +17,14 @@ from mptcp.values import Address, Micros
 from mptcp.wire.ip import read_destination, read_source
 from mptcp.wire.segment import Outgoing
 from mptcp_stack.clock import read_clock
-from mptcp_stack.device import Device, DeviceGone
+from mptcp_stack.device import Device
+from mptcp_stack.flow import DeviceGone, Flow
 
 BURST: Final = 64  # packets taken from a device before the application gets its turn
 BURST_OCTETS: Final = 1 << 20  # nor more than that: what was read is still in the processor's cache then
 KEPT: Final = 8 << 20  # octets of freed memory that the process keeps for the next packets
 QUEUE: Final = 1_000  # packets that wait for a device which is full; the next ones are lost
 CROSSINGS: Final = 4_096  # paths that leave by another device than their address; more begin anew
-READ_SIZE: Final = 65_536  # octets handed to the application in one piece
-
-
-class Flow:
-    """Whoever wants to know what becomes of one connection."""
-
-    local: Address = b""
-    """Our address of it: its fate is tied to the device that has this address."""
-
-    def notify(self, event: Event) -> None:
-        """Something happened to the connection."""
-        raise NotImplementedError
-
-    def fail(self, error: OSError) -> None:
-        """There is no way any more to reach the other side."""
-        raise NotImplementedError
 
 
 @final
@@ -136,13 +121,13 @@ class Driver:
     def _arrive(self, device: Device) -> None:
         """A device can be read: take a burst of packets from it, then everything else."""
         host, now, start = self.host, self.clock(), device.framing.size
-        receive, read, tap, crosses = host.receive, device.read, self._tap, len(self._queues) > 1
+        tap, crosses = self._tap, len(self._queues) > 1
         is_looked_at = tap is not None or crosses or device.ports is not None  # else by the host alone
         gone: DeviceGone | None = None
         packets, octets = BURST, BURST_OCTETS
         try:
             while packets > 0 and octets > 0:
-                packet = read()
+                packet = device.read()
                 if packet is None:
                     break
                 packets -= 1
@@ -154,7 +139,7 @@ class Driver:
                         tap(packet[start:])
                     if crosses:
                         self._note_crossing(device, packet, start)
-                receive(packet, now, device.checked, start)
+                host.receive(packet, now, device.checked, start)
         except DeviceGone as error:
             gone = error
         self._turn()

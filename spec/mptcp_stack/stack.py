@@ -27,7 +27,8 @@ from mptcp.values import Address, Micros, Port
 from mptcp_stack.clock import read_clock
 from mptcp_stack.device import FIRST_SHARED_PORT, Device
 from mptcp_stack.entropy import draw_seed
-from mptcp_stack.loop import Driver, Flow
+from mptcp_stack.flow import Flow
+from mptcp_stack.loop import Driver
 from mptcp_stack.server import Server
 from mptcp_stack.transport import StreamTransport, compute_error, format_endpoint
 

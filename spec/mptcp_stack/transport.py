@@ -14,8 +14,10 @@ from mptcp.connection.info import ConnectionInfo
 from mptcp.errors import Refused
 from mptcp.events import Aborted, Closed, Event, Finished, Readable, Writable
 from mptcp.values import Address, Port
-from mptcp_stack.loop import READ_SIZE, Driver, Flow
+from mptcp_stack.flow import Flow
+from mptcp_stack.loop import Driver
 
+READ_SIZE: Final = 65_536  # octets handed to the application in one piece
 HIGH_WATER: Final = 65_536  # octets waiting in front of the host; asyncio's default
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mptcp_stack import lock, namespace
-from mptcp_stack.device import DeviceGone
+from mptcp_stack.flow import DeviceGone
 from mptcp_stack.lab import Lab
 from mptcp_stack.lock import FOLDER, sweep
 from mptcp_stack.peer import PeerFailed

@@ -13,7 +13,8 @@ import pytest
 
 from mptcp.values import Text
 from mptcp.wire.segment import Outgoing
-from mptcp_stack.device import Device, DeviceGone
+from mptcp_stack.device import Device
+from mptcp_stack.flow import DeviceGone
 
 OURS = ip_address("10.0.0.1").packed
 OURS_V6 = ip_address("fd00::1").packed

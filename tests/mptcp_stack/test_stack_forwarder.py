@@ -15,7 +15,7 @@ from mptcp.wire.addresses import AddAddrEcho, Prio
 from mptcp.wire.dss import DataAck, Dss
 from mptcp.wire.options import Option, Timestamps
 from mptcp.wire.segment import Segment, emit, parse
-from mptcp_stack.device import DeviceGone
+from mptcp_stack.flow import DeviceGone
 from mptcp_stack.forwarder import Line, Way, falsify, find_subtypes, find_text, make_too_big
 from mptcp_stack.wire import Wire, make_device, make_ends
 
