@@ -5,9 +5,10 @@ bare Python loop that only carries packets between two TUN interfaces of the sam
 behind it, and our interpreted build. "Threaded": the packets are those of the path all the same, but what is
 written to the TUN interface is received by a thread of the kernel's, and not within the write. One
 connection, MTU 1500, reno; the peers are the kernel's MPTCP under small Python programs. Everybody has a turn
-in each round, since machines differ and this one may be busy: the ratios are the point, and a row is the
-round whose ratio is in the middle. Before a row counts, octets by chance have come through it with the
-right SHA-256. ``python tests/bench/bench_tun.py`` prints the table, as root.
+in each round, the others one before ours and one after, since machines differ and this one may be busy: the
+ratios, to the mean of these two, are the point, and a row is the round whose ratio is in the middle. Before a
+row counts, octets by chance have come through it with the right SHA-256. As root,
+``python tests/bench/bench_tun.py`` prints the table.
 """
 
 import asyncio
@@ -277,12 +278,12 @@ def measure() -> Table:
         for _ in range(ROUNDS):
             pure = ask_interpreted(__file__) if mptcp.build() == "compiled" else {}
             for road, lab in labs.items():
-                ours, others = clock_ways(lab, road), clock_others(road)
+                before, ours, after = clock_others(road), clock_ways(lab, road), clock_others(road)
                 for way, speed in ours.items():
                     name = f"{way}, {road.words}"
-                    for other, theirs in others.items():
+                    for other in before:
                         goal = BARE_LOOP if other == BARE else road.goal
-                        rounds.add(name, speed, other, theirs, goal)
+                        rounds.add(name, speed, other, (before[other] + after[other]) / 2, goal)
                     if road.words in pure:
                         rounds.add(name, speed, "interpreted", pure[road.words][way], COMPILED)
     table.figures = rounds.find_middle()
