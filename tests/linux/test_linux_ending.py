@@ -231,7 +231,8 @@ def test_join_is_refused(lab: Lab, talk: Any) -> None:
             stack, lab, "exchange", "--source", "10.77.0.1", "--octets", "200000"
         )
         writer.write(b"the first octets, which make the kernel join")
-        await asyncio.sleep(0.3)
+        while lab.counters()["MPTcpExtMPJoinSynTx"] == 0:
+            await asyncio.sleep(0.01)
         writer.write_eof()
         assert len(await reader.read()) == 200_000
         writer.close()

@@ -99,23 +99,27 @@ def test_wrong_words() -> None:
         assert answer.stderr.startswith(f"mptcp: {sentence}")
 
 
-def test_lab_with_paths() -> None:
+def test_lab_with_paths(tmp_path: Path) -> None:
     """Two kernels, and ours behind one of them: each path is as slow as it was told."""
     script = """
-        far() { ip netns exec $MPTCP_LAB_FAR "$@"; }
-        far python3 -m mptcp_stack.peers echo --listen 10.77.0.2 8000 & sleep 1
+        echo_at() {
+            ip netns exec $MPTCP_LAB_FAR python3 -m mptcp_stack.peers echo --listen $1 $2 > FOLDER/$2 &
+            until [ -s FOLDER/$2 ]; do sleep 0.01; done  # it says when it listens
+        }
+        echo_at 10.77.0.2 8000
         python3 -m mptcp_stack.peers exchange --connect 10.77.0.2 8000 --octets 20000
-        far python3 -m mptcp_stack.peers echo --listen 10.77.1.2 8001 & sleep 1
+        echo_at 10.77.1.2 8001
         echo hello | mptcp connect 10.77.1.2 8001
         wait
     """
-    script = script.replace("python3", sys.executable).replace(
-        "mptcp connect", f'{sys.executable} -c "{CODE}" connect'
+    script = (
+        script.replace("FOLDER", str(tmp_path))
+        .replace("python3", sys.executable)
+        .replace("mptcp connect", f'{sys.executable} -c "{CODE}" connect')
     )
     answer = run_lab("--paths", "2", "--delay", "100ms", "--delay", "1ms", "--", "sh", "-c", script)
     assert answer.returncode == 0, answer.stderr
-    reports = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
-    slow = next(report for report in reports if report.get("sent_sha256") and report["sent"] == 20_000)
+    slow = json.loads(next(line for line in answer.stdout.splitlines() if "sent_sha256" in line))
     assert slow["sent_sha256"] == slow["received_sha256"]
     assert slow["seconds"] > 0.2
     assert "hello" in answer.stdout
@@ -156,11 +160,12 @@ def test_endpoints() -> None:
         assert lab.run("ip", "mptcp", "endpoint").stdout == ""
 
 
-def test_more_than_one_path() -> None:
+def test_more_than_one_path(tmp_path: Path) -> None:
     """`mptcp connect --path`: a second address of ours joins, and each subflow has a line at the end."""
     script = f"""
         ip mptcp limits set subflows 2
-        {sys.executable} -m mptcp_stack.peers echo --listen 0.0.0.0 8000 > /dev/null & sleep 1
+        {sys.executable} -m mptcp_stack.peers echo --listen 0.0.0.0 8000 > {tmp_path}/said &
+        until [ -s {tmp_path}/said ]; do sleep 0.01; done  # that it listens
         head -c 3000000 /dev/zero | {sys.executable} -c "{CODE}" connect 10.77.0.1 8000 --path 10.77.1.2/24
     """
     answer = run_lab("--", "sh", "-c", script)

@@ -307,7 +307,8 @@ def test_simultaneous_open(lab: Lab, start: Any, talk: Any, lost: str, kind: str
                 await opening
             script = start(CROSSING, kind)
             await script.says()
-            await asyncio.sleep(0.2)
+            while lab.counters()["TcpActiveOpens"] == 0:  # until its SYN is lost
+                await asyncio.sleep(0.01)
             opening = asyncio.create_task(
                 open_connection("10.77.0.1", 5000, stack=stack, local_addr=("10.77.0.2", 6000))
             )
