@@ -18,6 +18,7 @@ pytestmark = pytest.mark.linux
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Main = Callable[[Stack], Awaitable[None]]
 
+EXCHANGE = ("exchange", "--in-turn")  # a kernel that has said all neither joins nor lets join
 LIMITS = ("ip", "mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8")
 
 
@@ -96,7 +97,7 @@ def test_we_join(lab: Lab, swap: Any, checksum: int) -> None:
     """The kernel is server: our second address joins, and both carry data both ways."""
 
     async def main(stack: Stack) -> None:
-        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "2000000")
+        peer, streams = await connect_one(stack, lab, *EXCHANGE, "--octets", "2000000")
         await wait_for_subflows(streams[1], 2)
         info = await send_and_check(swap, peer, streams)
         assert all(one.bytes_sent > 0 for one in info.subflows)
@@ -113,7 +114,7 @@ def test_kernel_joins(lab: Lab, swap: Any, checksum: int) -> None:
 
     async def main(stack: Stack) -> None:
         add_endpoint(lab, "subflow")
-        peer, streams = await accept_one(stack, lab, "exchange", "--octets", "2000000")
+        peer, streams = await accept_one(stack, lab, *EXCHANGE, "--octets", "2000000")
         await wait_for_subflows(streams[1], 2)
         info = await send_and_check(swap, peer, streams)
         assert all(one.bytes_received > 0 for one in info.subflows)
@@ -132,7 +133,7 @@ def test_kernel_announces(lab: Lab, swap: Any) -> None:
 
     async def main(stack: Stack) -> None:
         add_endpoint(lab, "signal")
-        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "2000000")
+        peer, streams = await connect_one(stack, lab, *EXCHANGE, "--octets", "2000000")
         await wait_for_subflows(streams[1], 4)
         await send_and_check(swap, peer, streams)
 
@@ -151,7 +152,7 @@ def test_we_announce(lab: Lab, swap: Any, port: int) -> None:
         ours = stack.devices[1].addresses[0]
         stack.host.remove_address(ours, stack.driver.clock())
         stack.host.add_address(ours, stack.driver.clock(), is_signal=True, port=port)
-        peer, streams = await accept_one(stack, lab, "exchange", "--octets", "2000000")
+        peer, streams = await accept_one(stack, lab, *EXCHANGE, "--octets", "2000000")
         await wait_for_subflows(streams[1], 2)
         assert {one.local_port for one in get_info(streams[1]).subflows} == {8_000, port or 8_000}
         await send_and_check(swap, peer, streams)
@@ -172,7 +173,7 @@ def test_we_announce_the_other_family(lab: Lab, swap: Any) -> None:
         ours = stack.devices[0].addresses[1]
         stack.host.remove_address(ours, stack.driver.clock())
         stack.host.add_address(ours, stack.driver.clock(), is_signal=True)
-        peer, streams = await accept_one(stack, lab, "exchange", "--octets", "500000")
+        peer, streams = await accept_one(stack, lab, *EXCHANGE, "--octets", "500000")
         await wait_until(lambda: lab.counters()["MPTcpExtAddAddr"] > 0)
         await send_and_check(swap, peer, streams, 500_000)
 
@@ -187,7 +188,7 @@ def test_kernel_removes(lab: Lab, swap: Any) -> None:
 
     async def main(stack: Stack) -> None:
         add_endpoint(lab, "signal")
-        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "300000")
+        peer, streams = await connect_one(stack, lab, *EXCHANGE, "--octets", "300000")
         await wait_for_subflows(streams[1], 4)
         lab.run("ip", "mptcp", "endpoint", "delete", "id", "1")
         await wait_for_subflows(streams[1], 2)
@@ -204,7 +205,7 @@ def test_we_remove(lab: Lab, swap: Any, which: int) -> None:
     """We lose an address in mid transfer, the first one or the second: all arrives by the other."""
 
     async def main(stack: Stack) -> None:
-        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "20000000")
+        peer, streams = await connect_one(stack, lab, *EXCHANGE, "--octets", "20000000")
         await wait_for_subflows(streams[1], 2)
         task = asyncio.create_task(send_and_check(swap, peer, streams, 20_000_000))
         while get_info(streams[1]).bytes_received < 1_000_000:
@@ -224,8 +225,8 @@ def test_kernel_asks_for_a_backup(lab: Lab, swap: Any) -> None:
 
     async def main(stack: Stack) -> None:
         add_endpoint(lab, "subflow", "backup")
-        octets = 20_000_000  # more than our buffer holds: the kernel joins nothing once it has said all
-        peer, streams = await accept_one(stack, lab, "exchange", "--octets", str(octets))
+        octets = 20_000_000  # more than our buffer holds: it has not said all when it is asked
+        peer, streams = await accept_one(stack, lab, *EXCHANGE, "--octets", str(octets))
         await wait_for_subflows(streams[1], 2)
         reader, writer = streams
         writer.write(bytes(500_000))
@@ -250,7 +251,7 @@ def test_we_ask_for_a_backup(lab: Lab, swap: Any) -> None:
         ours = stack.devices[1].addresses[0]
         stack.host.remove_address(ours, stack.driver.clock())
         stack.host.add_address(ours, stack.driver.clock(), is_backup=True)
-        peer, streams = await connect_one(stack, lab, "exchange", "--octets", "3000000")
+        peer, streams = await connect_one(stack, lab, *EXCHANGE, "--octets", "3000000")
         await wait_for_subflows(streams[1], 2)
         before = get_info(streams[1]).subflows[1].bytes_received
         info = await send_and_check(swap, peer, streams)
@@ -274,7 +275,7 @@ def test_path_dies(lab: Lab, swap: Any, role: str, which: int) -> None:
         if role == "client":
             add_endpoint(lab, "subflow")
         start = connect_one if role == "server" else accept_one
-        peer, streams = await start(stack, lab, "exchange", "--octets", "10000000", "--timeout", "50")
+        peer, streams = await start(stack, lab, *EXCHANGE, "--octets", "10000000", "--timeout", "50")
         await wait_for_subflows(streams[1], 2)
         task = asyncio.create_task(send_and_check(swap, peer, streams, 10_000_000))
         while get_info(streams[1]).bytes_received < 1_000_000:
