@@ -98,6 +98,14 @@ def join(texts: tuple[Text, ...]) -> bytes:
     return b"".join(pieces)
 
 
+def compute_length(texts: tuple[Text, ...]) -> i64:
+    """The octets of all texts together."""
+    length: i64 = 0
+    for text in texts:
+        length += text.end - text.start
+    return length
+
+
 class Record:
     """Base of all records: ``copy()`` and ``key()`` from ``FIELDS``; a tree, no reference upward.
 

@@ -12,7 +12,7 @@ from librt.strings import BytesWriter
 from mptcp.native import i64
 from mptcp.numbers import MASK_16, MASK_32
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
-from mptcp.values import Text
+from mptcp.values import Text, compute_length
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum, fold
 from mptcp.wire.octets import u16, u32, write_16, write_32
 from mptcp.wire.segment import CWR, FIN, PSH, Outgoing
@@ -31,7 +31,7 @@ def cut(outgoing: Outgoing) -> list[Outgoing]:
     if size == 0:
         return [outgoing]
     start: i64 = IPV4_HEADER if header[0] >> 4 == 4 else IPV6_HEADER
-    length: i64 = outgoing.text_length()
+    length = compute_length(outgoing.text)
     head: i64 = len(header) - start
     ports, ack, window = u32(header, start), u32(header, start + 8), u16(header, start + 14)
     rest = header[start + 18 :]  # the urgent pointer and the options
@@ -45,9 +45,7 @@ def cut(outgoing: Outgoing) -> list[Outgoing]:
     packets: list[Outgoing] = []
     passed: i64 = 0
     for text in pieces:
-        octets: i64 = 0
-        for piece in text:
-            octets += piece.end - piece.start
+        octets = compute_length(text)
         flags = u16(header, start + 12)
         if passed > 0:
             flags &= ~ONLY_FIRST

@@ -8,7 +8,7 @@ from mptcp.errors import Malformed, Refused
 from mptcp.native import i64, mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import MPTCP_OPTION, OPTION_SPACE, TCP_HEADER
-from mptcp.values import Address, Text, Value, join
+from mptcp.values import Address, Text, Value, compute_length, join
 from mptcp.wire import addresses, dss, endings, handshake, options
 from mptcp.wire.checksum import compute_checksum, compute_sum, compute_text_sum
 from mptcp.wire.ip import TCP, Datagram, compute_pseudo_sum, write_header
@@ -92,9 +92,6 @@ class Segment(Value):
             raise Refused("sequence and acknowledgment numbers have 32 bits")
         if flags >> 8 or ecn >> 2:
             raise Refused("there are 8 flags, and 2 bits for ECN")
-        length: i64 = 0
-        for piece in text:
-            length += piece.end - piece.start
         self.source: Final = source
         self.destination: Final = destination
         self.source_port: Final = source_port
@@ -106,7 +103,7 @@ class Segment(Value):
         self.urgent: Final = urgent
         self.options: Final = options
         self.text: Final = text
-        self.text_length: Final = length
+        self.text_length: Final = compute_length(text)
         self.segment_size: Final = segment_size
         self.ecn: Final = ecn
 
@@ -130,10 +127,7 @@ class Outgoing(Value):
 
     def text_length(self) -> int:
         """Octets of all pieces of the text."""
-        length = 0
-        for piece in self.text:
-            length += piece.end - piece.start
-        return length
+        return compute_length(self.text)
 
     def octets(self) -> bytes:
         """The whole packet in one piece, its checksum finished."""
