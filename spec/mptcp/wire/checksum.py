@@ -22,8 +22,9 @@ def fold(total: i64) -> i64:
 def compute_sum(octets: bytes, start: i64, end: i64, initial: i64 = 0) -> i64:
     """The sum of ``octets[start:end]`` and ``initial``; an odd last octet is padded by zero.
 
-    ``initial`` is a sum or a few sums added up, 0 … 2**32 - 1. Same as ``checksum_by_the_book`` but
-    for the complement: eight octets at a time in two lanes of 32 bits, for 2**32 is 1 modulo 65535.
+    ``initial`` is a sum, or what adds up to one: a few sums or rows of 32 bits, 0 … 2**40. Same as
+    ``checksum_by_the_book`` but for the complement: eight octets at a time in two lanes of 32 bits,
+    for 2**32 is 1 modulo 65535.
     """
     at, stop = start, end
     low: i64 = initial

@@ -13,7 +13,7 @@ from mptcp.native import i64, mypyc_attr
 from mptcp.numbers import MASK_16
 from mptcp.parameters import IPV4_HEADER, IPV6_HEADER
 from mptcp.values import Address, Port, Value
-from mptcp.wire.checksum import compute_checksum, compute_sum
+from mptcp.wire.checksum import compute_checksum, compute_sum, fold
 from mptcp.wire.octets import u16, u32, write_32
 
 ICMP: Final = 1  # protocol numbers
@@ -73,7 +73,7 @@ class Datagram(Value):
         self.end: Final = end
 
 
-def parse(packet: bytes, start: int = 0) -> Datagram:
+def parse(packet: bytes, start: i64 = 0) -> Datagram:
     """The IP header at ``start`` of ``packet``; Malformed if it is cut, damaged or a fragment."""
     if len(packet) < start + IPV4_HEADER:
         raise Malformed(len(packet), "the packet is shorter than an IP header")
@@ -115,27 +115,30 @@ def parse_quoted(packet: bytes, start: int) -> Datagram:
 
 
 def _parse_4(packet: bytes, start: i64) -> Datagram:
-    """RFC 791 §3.1."""
-    header: i64 = (packet[start] & 0xF) << 2
-    length: i64 = u16(packet, start + 2)
+    """RFC 791 §3.1, row by row of its figure."""
+    first = u32(packet, start)
+    header = first >> 22 & 0x3C
+    length = first & MASK_16
     if header < IPV4_HEADER or length < header:
         raise Malformed(start, "the IPv4 header or total length is too small")
     if start + length > len(packet):
         raise Malformed(len(packet), "the IPv4 packet is cut")
-    fragment = u16(packet, start + 6)
-    if fragment & MORE_AND_OFFSET:
+    second = u32(packet, start + 4)
+    if second & MORE_AND_OFFSET:
         raise Malformed(start + 6, "IPv4 fragment")
+    third = u32(packet, start + 8)
     # [R9293-3.9.2-02] options are skipped, but they count in the header's checksum
-    if compute_sum(packet, start, start + header) != 0xFFFF:
+    total = first + second + third + u32(packet, start + 12) + u32(packet, start + 16)
+    if compute_sum(packet, start + IPV4_HEADER, start + header, total) != MASK_16:
         raise Malformed(start + 10, "wrong IPv4 header checksum")
     return Datagram(
         4,
         packet[start + 12 : start + 16],
         packet[start + 16 : start + 20],
-        packet[start + 9],
-        packet[start + 8],
-        packet[start + 1],
-        u16(packet, start + 4),
+        third >> 16 & 0xFF,
+        third >> 24,
+        first >> 16 & 0xFF,
+        second >> 16,
         start + header,
         start + length,
     )
@@ -224,20 +227,27 @@ def write_header(
         length += IPV4_HEADER
         if length > MASK_16:
             raise Refused("too long for IPv4")
-        total = (0x4500 | traffic_class) + length + (identification & MASK_16) + DONT_FRAGMENT
-        total = compute_sum(source, 0, 4, total + (hop_limit << 8 | protocol))
-        checksum = compute_checksum(compute_sum(destination, 0, 4, total))
-        write_32(writer, (0x4500 | traffic_class) << 16 | length)
-        write_32(writer, (identification & MASK_16) << 16 | DONT_FRAGMENT)  # [R1191-2-01] [R8899-3-01]
-        write_32(writer, (hop_limit << 8 | protocol) << 16 | checksum)
+        first = (0x4500 | traffic_class) << 16 | length
+        second = (identification & MASK_16) << 16 | DONT_FRAGMENT  # [R1191-2-01] [R8899-3-01]
+        third = (hop_limit << 8 | protocol) << 16
+        total = first + second + third + compute_addresses_sum(source, destination)
+        write_32(writer, first)
+        write_32(writer, second)
+        write_32(writer, third | compute_checksum(total))
     writer.write(source)
     writer.write(destination)
 
 
+def compute_addresses_sum(source: Address, destination: Address) -> i64:
+    """The sum of both, not folded."""
+    if len(source) == 4 and len(destination) == 4:  # fast path
+        return u32(source, 0) + u32(destination, 0)
+    return compute_sum(source, 0, len(source)) + compute_sum(destination, 0, len(destination))
+
+
 def compute_pseudo_sum(source: Address, destination: Address, protocol: i64, length: i64) -> i64:
     """The sum of the pseudo-header that TCP and ICMPv6 checksums cover (RFC 9293 §3.1, 8200 §8.1)."""
-    total = compute_sum(source, 0, len(source), protocol + (length & 0xFFFF) + (length >> 16))
-    return compute_sum(destination, 0, len(destination), total)
+    return fold(compute_addresses_sum(source, destination) + protocol + length)
 
 
 # -- at a glance: of a packet that nobody has parsed ----------------------------------------------

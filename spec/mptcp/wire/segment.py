@@ -149,7 +149,8 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
     end: i64 = datagram.end
     if end - start < TCP_HEADER:
         raise Malformed(end, "the TCP header is cut")
-    text: i64 = start + (packet[start + 12] >> 4 << 2)
+    row = u32(packet, start + 12)
+    text: i64 = start + (row >> 28 << 2)
     if text < start + TCP_HEADER or text > end:
         raise Malformed(start + 12, "impossible data offset")
     if not checked:
@@ -157,16 +158,17 @@ def parse(packet: bytes, datagram: Datagram, checked: bool = False, version: int
         initial = compute_pseudo_sum(datagram.source, datagram.destination, TCP, end - start)
         if compute_sum(packet, start, end, initial) != MASK_16:
             raise Malformed(start + 16, "wrong TCP checksum")
-    flags = packet[start + 13]
+    ports = u32(packet, start)
+    flags = row >> 16 & 0xFF
     return Segment(
         datagram.source,
         datagram.destination,
-        u16(packet, start),
-        u16(packet, start + 2),
+        ports >> 16,
+        ports & MASK_16,
         u32(packet, start + 4),
         u32(packet, start + 8),
         flags,
-        u16(packet, start + 14),
+        row & MASK_16,
         u16(packet, start + 18),
         parse_options(packet, start + TCP_HEADER, text, flags, version),
         (Text(packet, text, end),) if text < end else (),
