@@ -38,9 +38,15 @@ def apart(tmp_path: Path) -> list[str]:
 def talk() -> Callable[..., Any]:
     """How to run a coroutine with a stack on a TUN interface of a lab."""
 
-    def run(lab: Lab, main: Main, choices: Choices | None = None, offloads: bool = False) -> Any:
+    def run(
+        lab: Lab,
+        main: Main,
+        choices: Choices | None = None,
+        offloads: bool = False,
+        tap: Callable[[bytes], None] | None = None,
+    ) -> Any:
         async def go() -> Any:
-            async with Stack(lab.open_tun(offloads=offloads), choices=choices) as stack:
+            async with Stack(lab.open_tun(offloads=offloads), choices=choices, tap=tap) as stack:
                 return await main(stack)
 
         return asyncio.run(go())
