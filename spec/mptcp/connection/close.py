@@ -206,7 +206,7 @@ def watch_data_level(control: Control, now: Micros) -> None:
     for branch in control.branches:
         tcb = branch.subflow.tcb
         rto = max(rto, tcb.rto)
-        if tcb.snd_una < tcb.snd_nxt and is_outstanding(branch, control.snd_una):
+        if is_waiting and tcb.snd_una < tcb.snd_nxt and is_outstanding(branch, control.snd_una):
             is_waiting = False
     if not is_waiting or rto == 0:
         control.retransmit_at = NEVER
