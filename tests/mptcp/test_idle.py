@@ -33,6 +33,25 @@ def open_one(story: Dialogue, number: int) -> None:
     story.story.clear()
 
 
+def test_nothing_waits_for_the_collector() -> None:
+    """Connections are trees: with their host they are gone at once, and no cycle of theirs is left."""
+    story = Dialogue()
+    story.user.listens()
+    for number in range(COUNT):
+        open_one(story, number)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        twin = story.host.copy()
+        assert len(gc.get_objects()) > before + 30 * COUNT
+        del twin
+        assert len(gc.get_objects()) < before + 10
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_idle_connections() -> None:
     """Hundreds of them wake nobody, touch nothing, and take a few kilobytes each."""
     story = Dialogue()
