@@ -148,7 +148,10 @@ class FileEnd:
         return await self._aside.start(lambda: os.read(self.descriptor, CHUNK))
 
     async def write(self, chunk: bytes) -> None:
-        """Write all of a chunk once the one before is written: what became of this one, ``flush`` tells."""
+        """Write all of a chunk; where that may block, what became of it is told by the next call."""
+        if self._plain:
+            write_all(self.descriptor, chunk)
+            return
         await self.flush()
         self._writing = self._aside.start(lambda: write_all(self.descriptor, chunk))
 
