@@ -98,7 +98,7 @@ def measure() -> Table:
         (few, least), (many, most) = steps[0], steps[-1]
         name, other = f"a segment, {by}: {many:g}", f"with {few:g}"
         table.figures.append(Figure(name, most, "lines", other, least))
-    for words, thresholds in (("", gc.get_threshold()), (f", gc.set_threshold{RARELY}", RARELY)):
+    for words, thresholds in (("", gc.get_threshold()), (", gc looks less often", RARELY)):
         points = [(n, clock_opening(n, thresholds)) for n in (10, 100, 1_000, 10_000)]
         name = f"time to open a connection, {mptcp.build()}{words}"
         table.curves.append(Curve(name, "connections", "µs", points))
