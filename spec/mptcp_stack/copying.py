@@ -30,8 +30,8 @@ class Aside:
         self._jobs: Final[Queue[Callable[[], None] | None]] = Queue(room)
         self._thread: threading.Thread | None = None
 
-    def post(self, job: Callable[[], None] | None) -> None:
-        """Have it done, sooner or later; waits where ``room`` jobs are waiting. None is the thread's end."""
+    def post(self, job: Callable[[], None]) -> None:
+        """Have it done, sooner or later; waits where ``room`` jobs are waiting."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
@@ -68,7 +68,7 @@ class Aside:
     def end(self) -> None:
         """What was posted is done, and nothing more."""
         if self._thread is not None:
-            self.post(None)
+            self._jobs.put(None)
             self._thread = None
 
     def wait(self) -> None:

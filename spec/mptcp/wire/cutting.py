@@ -37,9 +37,7 @@ def cut(outgoing: Outgoing) -> list[Outgoing]:
     rest = header[start + 18 :]  # the urgent pointer and the options
     # The sum of what is the same in all. The field has the pseudo-header's sum with the length of the
     # whole, which goes out of it; that of each comes into it with the text.
-    same = u16(header, start + 16) + MASK_16 - fold(head + length) + head + window
-    same = compute_sum(header, start, start + 4, same)
-    same = compute_sum(header, start + 8, start + 12, same)
+    same = u16(header, start + 16) + MASK_16 - fold(head + length) + head + ports + ack + window
     same = compute_sum(rest, 0, len(rest), same)
     pieces = cut_text(outgoing.text, size) if length > size else [outgoing.text]
     packets: list[Outgoing] = []
